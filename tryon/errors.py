@@ -92,120 +92,260 @@ OTHER, SAME, CHOICE, LATER = NextStep.OTHER_PHOTO, NextStep.SAME_PHOTO, NextStep
 ERRORS: dict[str, ErrorText] = {
     # ---- the file
     "unsupported_image_format": ErrorText(
-        415, _TITLE_FILE, _("We can't read that kind of file. Choose a JPEG, PNG or WebP photo."), OTHER,
+        415,
+        _TITLE_FILE,
+        _("We can't read that kind of file. Choose a JPEG, PNG or WebP photo."),
+        OTHER,
         _("File type not accepted. HEIC photos need: pip install django-tryon[heif]."),
     ),
     "malformed_image": ErrorText(
-        422, _TITLE_FILE, _("That file is damaged. Try another photo."), OTHER, _("The picture could not be decoded whole."),
+        422,
+        _TITLE_FILE,
+        _("That file is damaged. Try another photo."),
+        OTHER,
+        _("The picture could not be decoded whole."),
     ),
     "animated_image": ErrorText(
-        422, _TITLE_FILE, _("That file moves. Use a still photo."), OTHER, _("The picture has more than one frame."),
+        422,
+        _TITLE_FILE,
+        _("That file moves. Use a still photo."),
+        OTHER,
+        _("The picture has more than one frame."),
     ),
     "file_size_too_large": ErrorText(
-        413, _TITLE_FILE, _("That photo is over {limit} MB. Choose a smaller one."), OTHER, _("Larger than the limit of {limit} MB."),
+        413,
+        _TITLE_FILE,
+        _("That photo is over {limit} MB. Choose a smaller one."),
+        OTHER,
+        _("Larger than the limit of {limit} MB."),
     ),
     "resolution_too_high": ErrorText(
-        422, _TITLE_FILE, _("That photo has too many pixels. Choose a smaller one."), OTHER, _("More pixels than the limit."),
+        422,
+        _TITLE_FILE,
+        _("That photo has too many pixels. Choose a smaller one."),
+        OTHER,
+        _("More pixels than the limit."),
     ),
     "image_too_small": ErrorText(
-        422, _TITLE_PHOTO, _("That photo is too small. Use one at least {limit} pixels wide and high."), OTHER,
+        422,
+        _TITLE_PHOTO,
+        _("That photo is too small. Use one at least {limit} pixels wide and high."),
+        OTHER,
         _("Shorter side under {limit} pixels, or the person is too small in it."),
     ),
     "aspect_ratio": ErrorText(
-        422, _TITLE_PHOTO, _("That photo is too long and narrow. Use an upright photo."), OTHER, _("Longer than 8:1."),
+        422,
+        _TITLE_PHOTO,
+        _("That photo is too long and narrow. Use an upright photo."),
+        OTHER,
+        _("Longer than 8:1."),
     ),
     "processing_timeout": ErrorText(
-        422, _TITLE_FILE, _("We couldn't process that photo. Try another."), OTHER, _("Decoding took too long or too much memory."),
+        422,
+        _TITLE_FILE,
+        _("We couldn't process that photo. Try another."),
+        OTHER,
+        _("Decoding took too long or too much memory."),
     ),
     "photo_dark": ErrorText(
-        422, _TITLE_PHOTO, _("This photo looks too dark, so the preview may be poor."), CHOICE, _("Mean brightness under the limit."),
+        422,
+        _TITLE_PHOTO,
+        _("This photo looks too dark, so the preview may be poor."),
+        CHOICE,
+        _("Mean brightness under the limit."),
     ),
     "photo_blurry": ErrorText(
-        422, _TITLE_PHOTO, _("This photo looks blurry, so the preview may be poor."), CHOICE, _("Sharpness under the limit."),
+        422,
+        _TITLE_PHOTO,
+        _("This photo looks blurry, so the preview may be poor."),
+        CHOICE,
+        _("Sharpness under the limit."),
     ),
     # ---- who is in it
     "no_person": ErrorText(
-        422, _TITLE_PHOTO, _("We couldn't find a person in this photo. Use one that shows you from head to hips."), OTHER,
+        422,
+        _TITLE_PHOTO,
+        _("We couldn't find a person in this photo. Use one that shows you from head to hips."),
+        OTHER,
         _("No person was found."),
     ),
     "several_people": ErrorText(
-        422, _TITLE_PHOTO, _("We see more than one person. Use a photo with only you in it."), OTHER, _("More than one person was found."),
+        422,
+        _TITLE_PHOTO,
+        _("We see more than one person. Use a photo with only you in it."),
+        OTHER,
+        _("More than one person was found."),
     ),
     "face_only": ErrorText(
-        422, _TITLE_PHOTO, _("We can see a face but not enough of the body. Use a photo that shows you from head to hips."), OTHER,
+        422,
+        _TITLE_PHOTO,
+        _("We can see a face but not enough of the body. Use a photo that shows you from head to hips."),
+        OTHER,
         _("Shoulders or chest are not in the picture."),
     ),
     "turned_away": ErrorText(
-        422, _TITLE_PHOTO, _("Please face the camera. This photo is taken from the side or from behind."), OTHER,
+        422,
+        _TITLE_PHOTO,
+        _("Please face the camera. This photo is taken from the side or from behind."),
+        OTHER,
         _("The person is turned sideways or away."),
     ),
     "not_upright": ErrorText(
-        422, _TITLE_PHOTO, _("This photo looks rotated. Use one where you stand or sit upright."), OTHER, _("The body axis is not upright."),
+        422,
+        _TITLE_PHOTO,
+        _("This photo looks rotated. Use one where you stand or sit upright."),
+        OTHER,
+        _("The body axis is not upright."),
     ),
     "legs_not_visible": ErrorText(
-        422, _TITLE_PHOTO, _("Your legs are not in the photo. For this garment use a full-length photo."), OTHER,
+        422,
+        _TITLE_PHOTO,
+        _("Your legs are not in the photo. For this garment use a full-length photo."),
+        OTHER,
         _("Trousers, skirts and dresses need hips and knees in the picture."),
     ),
-    "content_blocked": ErrorText(422, _TITLE_PHOTO, _("We can't use this photo."), OTHER, _("Refused by content rules.")),
+    "content_blocked": ErrorText(
+        422, _TITLE_PHOTO, _("We can't use this photo."), OTHER, _("Refused by content rules.")
+    ),
     # ---- consent, quota, load
-    "consent_missing": ErrorText(422, _("Please agree first"), _("Please agree first."), NextStep.AGREE, _("No consent was given.")),
+    "consent_missing": ErrorText(
+        422, _("Please agree first"), _("Please agree first."), NextStep.AGREE, _("No consent was given.")
+    ),
     "consent_outdated": ErrorText(
-        409, _("Please agree again"), _("Our photo notice changed, please read it again."), NextStep.AGREE, _("Consent to an older notice."),
+        409,
+        _("Please agree again"),
+        _("Our photo notice changed, please read it again."),
+        NextStep.AGREE,
+        _("Consent to an older notice."),
     ),
     "quota_shopper": ErrorText(
-        429, _TITLE_WAIT, _("You've used today's {limit} previews. More at {time}."), LATER, _("Daily limit of this shopper reached."),
+        429,
+        _TITLE_WAIT,
+        _("You've used today's {limit} previews. More at {time}."),
+        LATER,
+        _("Daily limit of this shopper reached."),
     ),
     "busy": ErrorText(
-        503, _TITLE_WAIT, _("Many people are trying things on. Try again in about {minutes} minutes."), LATER, _("The queue is too long."),
+        503,
+        _TITLE_WAIT,
+        _("Many people are trying things on. Try again in about {minutes} minutes."),
+        LATER,
+        _("The queue is too long."),
     ),
     # ---- the garment
     "garment_unsuitable": ErrorText(
-        409, _("Not available for this product"), _("This product can't be tried on yet."), NextStep.NONE,
+        409,
+        _("Not available for this product"),
+        _("This product can't be tried on yet."),
+        NextStep.NONE,
         _("The garment has no usable picture. Use a photo on a plain background, or a PNG with transparency."),
     ),
     "not_available": ErrorText(
-        409, _("Not available for this product"), _("This product can't be tried on."), NextStep.NONE,
+        409,
+        _("Not available for this product"),
+        _("This product can't be tried on."),
+        NextStep.NONE,
         _("No garment is linked, it is switched off, or no provider can make it."),
     ),
     # ---- making it
     "provider_down": ErrorText(
-        502, _TITLE_OURS, _("Something went wrong on our side. You were not charged a try."), SAME, _("The provider failed."),
+        502,
+        _TITLE_OURS,
+        _("Something went wrong on our side. You were not charged a try."),
+        SAME,
+        _("The provider failed."),
     ),
     "timed_out": ErrorText(
-        504, _TITLE_OURS, _("That took too long. You were not charged a try."), SAME, _("The deadline passed."),
+        504,
+        _TITLE_OURS,
+        _("That took too long. You were not charged a try."),
+        SAME,
+        _("The deadline passed."),
     ),
     "worker_died": ErrorText(
-        500, _TITLE_OURS, _("Something went wrong on our side. You were not charged a try."), SAME,
+        500,
+        _TITLE_OURS,
+        _("Something went wrong on our side. You were not charged a try."),
+        SAME,
         _("The worker died while it made this picture, several times."),
     ),
     "config": ErrorText(
-        502, _TITLE_OURS, _("Something went wrong on our side. You were not charged a try."), SAME,
+        502,
+        _TITLE_OURS,
+        _("Something went wrong on our side. You were not charged a try."),
+        SAME,
         _("The provider refused our account: key or credit."),
     ),
-    "canceled": ErrorText(409, _("Stopped"), _("You stopped this preview."), SAME, _("Stopped by the shopper or the shop.")),
+    "canceled": ErrorText(
+        409, _("Stopped"), _("You stopped this preview."), SAME, _("Stopped by the shopper or the shop.")
+    ),
     "storage_unavailable": ErrorText(
-        503, _TITLE_WAIT, _("We couldn't save your photo just now. Try again in a minute."), LATER, _("The private storage refused to write."),
+        503,
+        _TITLE_WAIT,
+        _("We couldn't save your photo just now. Try again in a minute."),
+        LATER,
+        _("The private storage refused to write."),
     ),
     # ---- the request itself
-    "not_found": ErrorText(404, _("Not found"), _("This preview is no longer here."), NextStep.NONE, _("Foreign, deleted or never there.")),
-    "gone": ErrorText(410, _("Gone"), _("This preview is no longer here."), NextStep.NONE, _("Deleted or expired.")),
-    "invalid": ErrorText(422, _("Please check the form"), _("Something in the form is missing or wrong."), NextStep.NONE, _("Validation failed.")),
-    "malformed_request": ErrorText(400, _("Bad request"), _("We could not read that request."), NextStep.NONE, _("The request could not be parsed.")),
-    "unsupported_media_type": ErrorText(
-        415, _("Unsupported media type"), _("We can't read that kind of request."), NextStep.NONE, _("Content type not accepted."),
+    "not_found": ErrorText(
+        404, _("Not found"), _("This preview is no longer here."), NextStep.NONE, _("Foreign, deleted or never there.")
     ),
-    "method_not_allowed": ErrorText(405, _("Method not allowed"), _("That can't be done here."), NextStep.NONE, _("Wrong HTTP method.")),
-    "not_acceptable": ErrorText(406, _("Not acceptable"), _("We can't answer in that form."), NextStep.NONE, _("No matching renderer.")),
-    "not_authenticated": ErrorText(401, _("Please sign in"), _("Please sign in or start a session."), NextStep.NONE, _("No valid session token.")),
-    "permission_denied": ErrorText(403, _("Not allowed"), _("You may not do that."), NextStep.NONE, _("Missing permission.")),
-    "throttled": ErrorText(429, _TITLE_WAIT, _("Too many requests. Please wait a moment."), LATER, _("Burst limit reached.")),
+    "gone": ErrorText(410, _("Gone"), _("This preview is no longer here."), NextStep.NONE, _("Deleted or expired.")),
+    "invalid": ErrorText(
+        422,
+        _("Please check the form"),
+        _("Something in the form is missing or wrong."),
+        NextStep.NONE,
+        _("Validation failed."),
+    ),
+    "malformed_request": ErrorText(
+        400,
+        _("Bad request"),
+        _("We could not read that request."),
+        NextStep.NONE,
+        _("The request could not be parsed."),
+    ),
+    "unsupported_media_type": ErrorText(
+        415,
+        _("Unsupported media type"),
+        _("We can't read that kind of request."),
+        NextStep.NONE,
+        _("Content type not accepted."),
+    ),
+    "method_not_allowed": ErrorText(
+        405, _("Method not allowed"), _("That can't be done here."), NextStep.NONE, _("Wrong HTTP method.")
+    ),
+    "not_acceptable": ErrorText(
+        406, _("Not acceptable"), _("We can't answer in that form."), NextStep.NONE, _("No matching renderer.")
+    ),
+    "not_authenticated": ErrorText(
+        401, _("Please sign in"), _("Please sign in or start a session."), NextStep.NONE, _("No valid session token.")
+    ),
+    "permission_denied": ErrorText(
+        403, _("Not allowed"), _("You may not do that."), NextStep.NONE, _("Missing permission.")
+    ),
+    "throttled": ErrorText(
+        429, _TITLE_WAIT, _("Too many requests. Please wait a moment."), LATER, _("Burst limit reached.")
+    ),
     "idempotency_mismatch": ErrorText(
-        422, _("Request differs"), _("This key was used for another request."), NextStep.NONE, _("Same Idempotency-Key, other body."),
+        422,
+        _("Request differs"),
+        _("This key was used for another request."),
+        NextStep.NONE,
+        _("Same Idempotency-Key, other body."),
     ),
     "idempotency_conflict": ErrorText(
-        409, _("Still in progress"), _("The first request with this key is still running."), LATER, _("Same Idempotency-Key in flight."),
+        409,
+        _("Still in progress"),
+        _("The first request with this key is still running."),
+        LATER,
+        _("Same Idempotency-Key in flight."),
     ),
     "server_error": ErrorText(
-        500, _TITLE_OURS, _("Something went wrong on our side."), SAME, _("An unexpected error; see the log."),
+        500,
+        _TITLE_OURS,
+        _("Something went wrong on our side."),
+        SAME,
+        _("An unexpected error; see the log."),
     ),
 }

@@ -1,0 +1,33 @@
+"""Settings of the test suite: the demo shop's, on a database chosen by the environment."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from tryon_shop.settings import *  # noqa: F403
+
+SECRET_KEY = "only-for-tests"
+DEBUG = False
+ALLOWED_HOSTS = ["*"]
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+_TEMP = Path(tempfile.gettempdir()) / f"django-tryon-tests-{os.getuid()}-{_WORKER}"
+MEDIA_ROOT = _TEMP / "media"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+TRYON = {**TRYON, "PRIVATE_ROOT": str(_TEMP / "private")}  # noqa: F405
+Q_CLUSTER = {**Q_CLUSTER, "sync": True}  # noqa: F405 - frozen at import; the worker tests start their own cluster
+
+if os.environ.get("TEST_DATABASE") == "postgres":
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": os.environ.get("PGDATABASE", "test"),
+            "HOST": os.environ.get("PGHOST", "127.0.0.1"),
+            "PORT": os.environ.get("PGPORT", "5432"),
+            "USER": os.environ.get("PGUSER", "postgres"),
+            "TEST": {"NAME": f"tryon_tests_{os.getpid()}"},
+        }
+    }

@@ -1,0 +1,142 @@
+"""Decoding in a process that can be killed: a bomb costs a child, never the web worker's memory or time.
+
+A child is used for one picture. ``subprocess`` and not ``multiprocessing``: queue workers are daemonic processes,
+which may not have multiprocessing children.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.util
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, cast
+
+from tryon.errors import TryOnError
+from tryon.images.picture import MEGABYTE, Limits, Picture
+
+logger = logging.getLogger(__name__)
+
+CONCURRENT = 2  # decodes at once in one process
+WAIT_SECONDS = 8.0  # for a free slot
+GRACE_SECONDS = 1.5  # wall clock beyond the processor time: start-up, and a busy machine
+MAX_ANSWER = 96 * MEGABYTE
+
+_slots = threading.BoundedSemaphore(CONCURRENT)
+
+# sys.path is appended, so that nothing beside the packages can take the place of a standard module
+_BOOT = "import sys; sys.path += sys.argv[3:]; from tryon.images.decoder import main; main(*sys.argv[1:3])"
+_INHERITED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")  # nothing else: no keys, no database address
+_SIGNATURES = {"image/jpeg": b"\xff\xd8\xff", "image/png": b"\x89PNG\r\n\x1a\n"}
+_REFUSALS = frozenset(
+    {
+        "unsupported_image_format", "malformed_image", "animated_image", "resolution_too_high", "image_too_small",
+        "aspect_ratio", "processing_timeout",
+    }
+)  # fmt: skip
+_WARNINGS = frozenset({"photo_dark", "photo_blurry"})
+
+
+def decode(data: bytes, format_name: str, limits: Limits) -> Picture:
+    """The cleaned picture, or ``TryOnError``: a code of the picture, or ``busy`` when no slot comes free in time."""
+    with _slot():
+        returncode, output = _run_child(data, format_name, limits)
+    if returncode != 0:
+        raise _death(returncode)
+    try:
+        return _read_answer(output)
+    except (ValueError, KeyError, TypeError) as error:
+        logger.error("The picture decoder answered nonsense (%s)", type(error).__name__)
+        raise TryOnError("processing_timeout", "the decoder gave no valid answer") from error
+
+
+@contextlib.contextmanager
+def _slot() -> Iterator[None]:
+    if not _slots.acquire(timeout=WAIT_SECONDS):
+        raise TryOnError("busy", f"all {CONCURRENT} decoders busy for {WAIT_SECONDS:g} s", minutes=1, retry_after=10)
+    try:
+        yield
+    finally:
+        _slots.release()
+
+
+def _run_child(data: bytes, format_name: str, limits: Limits) -> tuple[int, bytes]:
+    """Exit status (negative: the signal) and at most ``MAX_ANSWER`` bytes of output."""
+    command = [_python(), "-I", "-S", "-c", _BOOT, format_name, json.dumps(asdict(limits)), *_import_roots()]
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    try:
+        child = subprocess.Popen(  # noqa: S603 - no shell, and nothing of the picture is in the command
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+        )
+    except OSError as error:
+        logger.exception("The picture decoder could not be started")
+        raise TryOnError("processing_timeout", "the decoder could not be started") from error
+    deadline = threading.Timer(limits.cpu_seconds + GRACE_SECONDS, child.kill)
+    deadline.start()
+    try:
+        return _talk(child, data)
+    finally:
+        deadline.cancel()
+
+
+def _talk(child: subprocess.Popen[bytes], data: bytes) -> tuple[int, bytes]:
+    """The child reads all before it writes, so write-then-read can't deadlock; the deadline ends a stuck child."""
+    to_child, from_child = cast("IO[bytes]", child.stdin), cast("IO[bytes]", child.stdout)
+    with child:
+        try:
+            with contextlib.suppress(BrokenPipeError), to_child:
+                to_child.write(data)
+            output = from_child.read(MAX_ANSWER)
+        except BaseException:
+            child.kill()
+            raise
+    return child.returncode, output
+
+
+def _death(returncode: int) -> TryOnError:
+    """A child that did not end by itself: out of time, or its decoder crashed on the file."""
+    if returncode in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL):
+        logger.warning("The picture decoder crashed (signal %d)", -returncode)
+        return TryOnError("malformed_image", f"the decoder crashed (signal {-returncode})")
+    if returncode > 0:
+        logger.error("The picture decoder could not work (exit status %d)", returncode)
+    return TryOnError("processing_timeout", f"the decoder was stopped (status {returncode})")
+
+
+def _read_answer(output: bytes) -> Picture:
+    """Judge the child's answer as a stranger's: a broken decoder may have been made to say anything."""
+    line, _, encoded = output.partition(b"\n")
+    header: dict[str, Any] = json.loads(line)
+    if "error" in header:
+        if header["error"] not in _REFUSALS:
+            raise ValueError("unknown code")
+        raise TryOnError(header["error"], str(header["detail"])[:200], **header.get("params", {}))
+    if not encoded.startswith(_SIGNATURES[header["mime"]]) or not set(header["warnings"]) <= _WARNINGS:
+        raise ValueError("not a picture of ours")
+    size = (int(header["width"]), int(header["height"]))
+    return Picture.of(encoded, header["mime"], size, tuple(header["warnings"]))
+
+
+@functools.cache
+def _python() -> str:
+    """This interpreter. Servers that embed Python (uWSGI, mod_wsgi) give their own program as ``sys.executable``."""
+    if Path(sys.executable or "").name.lower().startswith(("python", "pypy")):
+        return sys.executable
+    return str(Path(sys.prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}"))
+
+
+@functools.cache
+def _import_roots() -> tuple[str, ...]:
+    """Folders that hold our package and the decoders', as this process finds them; the child runs without ``site``."""
+    specs = [importlib.util.find_spec(name) for name in ("tryon", "PIL", "pi_heif")]
+    origins = [spec.origin for spec in specs if spec and spec.origin]
+    return tuple(dict.fromkeys(str(Path(origin).resolve().parents[1]) for origin in origins))

@@ -1,0 +1,78 @@
+"""The built-in engine behind the provider interface: no key, no network, no cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from tryon import local_engine
+from tryon.choices import Operation
+from tryon.providers.base import (
+    CallStyle,
+    Capability,
+    Option,
+    Output,
+    Provider,
+    ProviderError,
+    Submission,
+    TryOnRequest,
+    Update,
+)
+
+SETUP_HINT = "Install the extra (pip install django-tryon[local]) and run: python manage.py tryon_setup"
+
+
+class LocalProvider(Provider):
+    label: ClassVar[str] = "local"
+    style: ClassVar[CallStyle] = CallStyle.CPU
+    paid: ClassVar[bool] = False
+    leaves_server: ClassVar[bool] = False
+    settings_options: ClassVar[frozenset[str]] = frozenset({"options", "models_dir"})
+
+    def __init__(self, alias: str = "", **options: Any) -> None:
+        super().__init__(alias, **options)
+        self.models_dir: str | None = options.get("models_dir")
+
+    @property
+    def capabilities(self) -> Mapping[Operation, Capability]:
+        return {
+            Operation.TRY_ON: Capability(),
+            Operation.MODEL_SHOT: Capability(
+                options=(Option("background", str, "#f6f5f3", help="Colour behind a mannequin, as #rrggbb."),)
+            ),
+        }
+
+    def problems(self) -> list[str]:
+        if local_engine.available(self.models_dir):
+            return []
+        return [f"The local engine is not ready. {SETUP_HINT}"]
+
+    def submit(self, request: TryOnRequest) -> Submission:
+        garment = request.image("garment").data
+        category = request.category.value if request.category else None
+        options = self.clean_options(request.operation, request.options)
+        if request.mannequin:
+            made = local_engine.model_shot(
+                garment,
+                mannequin=request.mannequin,
+                category=category,
+                background=_rgb(options["background"]) if "background" in options else None,
+            )
+        else:
+            made = local_engine.try_on(
+                request.image("person").data, garment, category=category, models_dir=self.models_dir
+            )
+        return Submission(
+            outputs=(Output(data=made.data, mime=made.mime),), warnings=made.warnings, version=f"local {made.version}"
+        )
+
+    def poll(self, job_id: str, *, operation: Operation) -> Update:
+        raise ProviderError("provider_down", "the local engine answers at once and has no jobs")
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    try:
+        red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    except ValueError as error:
+        raise ProviderError("invalid", "background: not a colour like #f6f5f3") from error
+    return red, green, blue

@@ -1,0 +1,5 @@
+from tryon.catalog import ProductCatalog
+
+
+class ShopCatalog(ProductCatalog):
+    pass
