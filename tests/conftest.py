@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+
+from tests.providers.fakes import jpeg, setting
+from tryon.choices import Category
+from tryon.consent import current_notice, give_consent
+from tryon.garments import garment_picture, picture_limits, save_garment, set_picture
+from tryon.images.intake import intake
+from tryon.models import Consent, Garment, PresetModel, Shopper, ShopperPhoto
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def need(path: Path, what: str) -> Path:
+    """A path outside the project that tests may use but do not need."""
+    if not path.exists():
+        pytest.skip(f"NOT RUN: {what} is not at {path}")
+    return path
+
+
+def unavailable(what: str) -> None:
+    """A tool this test needs is not on the machine: skip loudly, or fail where nothing may be skipped."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing, and with CI=true nothing is skipped")
+    pytest.skip(f"NOT RUN: {what} is missing")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_files() -> Iterator[None]:
+    """Files of a former run are not ours."""
+    roots = [Path(django_settings.MEDIA_ROOT), Path(django_settings.TRYON["PRIVATE_ROOT"])]
+    for root in roots:
+        shutil.rmtree(root, ignore_errors=True)
+    yield
+    for root in roots:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def tryon_settings(settings: Any) -> Callable[..., None]:
+    """``tryon_settings(DAILY_LIMIT=1)`` changes TRYON for one test."""
+
+    def change(**changes: Any) -> None:
+        settings.TRYON = {**settings.TRYON, **changes}
+
+    return change
+
+
+@pytest.fixture
+def instant(tryon_settings: Callable[..., None]) -> None:
+    """Previews are made by the instant provider instead of the local engine."""
+    tryon_settings(PROVIDERS={"instant": setting("InstantProvider")})
+
+
+@pytest.fixture
+def photo_bytes() -> bytes:
+    return jpeg()
+
+
+@pytest.fixture
+def garment(db: None) -> Garment:
+    picture = garment_picture(jpeg(500, 600, "#335577"))
+    return save_garment("1", "", name="Crew tee", category=Category.UPPER, picture=picture)[0]
+
+
+@pytest.fixture
+def preset_model(db: None) -> PresetModel:
+    preset = PresetModel(name="Noor", size="M")
+    set_picture(preset, intake(jpeg(600, 1000, "#ccbbaa"), limits=picture_limits()))
+    return preset
+
+
+@pytest.fixture
+def shopper(db: None) -> Shopper:
+    return Shopper.objects.create()
+
+
+@pytest.fixture
+def consent(shopper: Shopper) -> Consent:
+    return give_consent(shopper, current_notice().version, channel="web")
+
+
+@pytest.fixture
+def photo(shopper: Shopper, consent: Consent, photo_bytes: bytes) -> ShopperPhoto:
+    from tryon.admission import store_photo
+
+    return store_photo(shopper, intake(photo_bytes, limits=picture_limits()), consent)
