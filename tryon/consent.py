@@ -15,7 +15,7 @@ from tryon.choices import Operation
 from tryon.conf import conf
 from tryon.errors import TryOnError
 from tryon.models import Consent, Shopper
-from tryon.runner.routing import candidates
+from tryon.runner.routing import configured
 from tryon.signals import consent_given, send_after_commit
 
 
@@ -30,8 +30,9 @@ class Notice:
 
 def current_notice() -> Notice:
     """The notice in the active language."""
-    providers = tuple(provider.alias for provider in candidates(Operation.TRY_ON))
-    receivers = tuple(provider.alias for provider in candidates(Operation.TRY_ON) if provider.leaves_server)
+    routed = configured(Operation.TRY_ON)
+    providers = tuple(provider.alias for provider in routed)
+    receivers = tuple(provider.alias for provider in routed if provider.leaves_server)
     facts = {
         "providers": sorted(providers),
         "receivers": sorted(receivers),

@@ -42,7 +42,6 @@ class InstantProvider(Provider):
     style: ClassVar[CallStyle] = CallStyle.CPU
     paid: ClassVar[bool] = False
     leaves_server: ClassVar[bool] = False
-    settings_options: ClassVar[frozenset[str]] = frozenset({"options", "leaves_server"})
 
     def __init__(self, alias: str = "", **options: Any) -> None:
         super().__init__(alias, **options)
@@ -60,6 +59,15 @@ class InstantProvider(Provider):
 
     def poll(self, job_id: str, *, operation: Operation) -> Update:
         raise AssertionError("never polled")
+
+
+class HostedProvider(InstantProvider):
+    """Like a provider elsewhere: pictures leave the server, and each costs money."""
+
+    label: ClassVar[str] = "hosted"
+    style: ClassVar[CallStyle] = CallStyle.BLOCKING
+    paid: ClassVar[bool] = True
+    leaves_server: ClassVar[bool] = True
 
 
 class RefusingProvider(InstantProvider):

@@ -20,19 +20,28 @@ def route(operation: Operation) -> list[str]:
     return list(conf.ROUTES.get(operation.value, provider_aliases()))
 
 
-def candidates(
-    operation: Operation, category: Category | None = None, *, allowed: Collection[str] | None = None
-) -> list[Provider]:
-    """Providers that could do it now, best first. ``allowed``: the aliases a consent names."""
+def configured(operation: Operation) -> list[Provider]:
+    """Providers that the settings allow for it, best first, whether or not they are ready this minute."""
     found = []
     for alias in route(operation):
-        if allowed is not None and alias not in allowed:
-            continue
         try:
             provider = get_provider(alias)
         except ImproperlyConfigured as error:
             logger.error("provider %s is not usable: %s", alias, error)
             continue
-        if provider.can(operation, category) and not provider.problems():
+        if provider.can(operation):
             found.append(provider)
     return found
+
+
+def candidates(
+    operation: Operation, category: Category | None = None, *, allowed: Collection[str] | None = None
+) -> list[Provider]:
+    """Providers that could do it now, best first. ``allowed``: the aliases a consent names."""
+    return [
+        provider
+        for provider in configured(operation)
+        if (allowed is None or provider.alias in allowed)
+        and provider.can(operation, category)
+        and not provider.problems()
+    ]

@@ -1,0 +1,38 @@
+"""The whole suite: once on SQLite, then what touches the database again on PostgreSQL when there is one.
+
+A missing service is said loudly; with CI=true it is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+ON_POSTGRES = ["tests/models", "tests/runner", "tests/api", "tests/test_admission.py", "tests/test_retention.py"]
+
+
+def reachable(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def pytest(*args: str, **environment: str) -> int:
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", *args]
+    return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+
+
+def main() -> int:
+    failed = pytest("--cov", "--cov-report=", *sys.argv[1:])
+    if reachable(int(os.environ.get("PGPORT", "5432"))):
+        failed |= pytest("-m", "not browser", *ON_POSTGRES, TEST_DATABASE="postgres")
+    else:
+        sys.stdout.write("NOT RUN: the PostgreSQL tests, because nothing answers on 127.0.0.1:5432\n")
+        failed |= os.environ.get("CI") == "true"
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""Each check fires when it should, stays quiet when it should, and is bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core import checks
+from django.db import connection
+
+from tests.providers.fakes import setting
+from tryon.catalog import ProductCatalog
+
+GOOD_CLUSTER = {"timeout": 240, "retry": 300, "max_attempts": 1, "ack_failures": True}
+
+
+class HalfACatalog:
+    def product_ref(self, product: Any) -> str:
+        return ""
+
+
+class WholeCatalog(ProductCatalog):
+    pass
+
+
+def ids() -> set[str]:
+    return {str(message.id) for message in checks.run_checks(tags=["tryon"])}
+
+
+def test_bound_to_manage_py_check() -> None:
+    assert "tryon" in checks.registry.registry.tags_available()
+
+
+def test_an_empty_dict_passes(settings: Any) -> None:
+    settings.TRYON = {}
+    assert not {found for found in ids() if found.startswith("tryon.E")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"DALY_LIMIT": 5}, "tryon.E001"),
+        ({"DAILY_LIMIT": "5"}, "tryon.E001"),
+        ({"DAILY_LIMIT": True}, "tryon.E001"),
+        ({"PROVIDERS": []}, "tryon.E001"),
+        ({"PROVIDERS": {"x": {"BACKEND": "no.such.Provider"}}}, "tryon.E002"),
+        ({"PROVIDERS": {"x": {}}}, "tryon.E002"),
+        ({"PROVIDERS": {"x": setting("InstantProvider", api_kee="1")}}, "tryon.E003"),
+        ({"PROVIDERS": {"x": {**setting("InstantProvider"), "NAME": "x"}}}, "tryon.E003"),
+        ({"ROUTES": {"try-on": ["local"]}}, "tryon.E003"),
+        ({"ROUTES": {"try_on": ["nobody"]}}, "tryon.E003"),
+        ({"CATALOG": "no.such.Catalog"}, "tryon.E006"),
+        ({"CATALOG": "tests.test_checks.HalfACatalog"}, "tryon.E006"),
+    ],
+)
+def test_settings(tryon_settings: Callable[..., None], changes: dict[str, Any], expected: str) -> None:
+    assert expected not in ids()
+    tryon_settings(**changes)
+    assert expected in ids()
+
+
+def test_the_near_name_is_offered(tryon_settings: Callable[..., None]) -> None:
+    tryon_settings(DALY_LIMIT=5)
+    (message,) = checks.run_checks(tags=["tryon"])
+    assert message.hint == 'Did you mean "DAILY_LIMIT"?'
+
+
+def test_a_whole_adapter_is_fine(tryon_settings: Callable[..., None]) -> None:
+    tryon_settings(CATALOG="tests.test_checks.WholeCatalog")
+    assert "tryon.E006" not in ids()
+
+
+@pytest.mark.parametrize(
+    ("cluster", "expected"),
+    [
+        ({**GOOD_CLUSTER}, set()),
+        ({**GOOD_CLUSTER, "ack_failures": False}, {"tryon.E004"}),
+        ({**GOOD_CLUSTER, "max_attempts": 3}, {"tryon.E004"}),
+        ({**GOOD_CLUSTER, "timeout": None}, {"tryon.E005"}),
+        ({**GOOD_CLUSTER, "timeout": 30}, {"tryon.E005"}),
+        ({**GOOD_CLUSTER, "retry": 240}, {"tryon.E005"}),
+        ({}, {"tryon.E004", "tryon.E005"}),
+    ],
+)
+def test_queue(settings: Any, cluster: dict[str, Any], expected: set[str]) -> None:
+    settings.Q_CLUSTER = cluster
+    assert ids() & {"tryon.E004", "tryon.E005"} == expected
+
+
+@pytest.mark.parametrize(
+    ("backend", "warned"),
+    [
+        ("django.core.cache.backends.locmem.LocMemCache", True),
+        ("django.core.cache.backends.dummy.DummyCache", True),
+        ("django.core.cache.backends.db.DatabaseCache", False),
+    ],
+)
+def test_cache(settings: Any, backend: str, warned: bool) -> None:
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "x"}}
+    assert ("tryon.W010" in ids()) is warned
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="is about SQLite")
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [
+        ({}, True),
+        ({"transaction_mode": "IMMEDIATE"}, True),
+        ({"init_command": "PRAGMA journal_mode=WAL;"}, True),
+        ({"transaction_mode": "immediate", "init_command": "PRAGMA journal_mode = WAL;"}, False),
+    ],
+)
+def test_sqlite(monkeypatch: pytest.MonkeyPatch, options: dict[str, str], warned: bool) -> None:
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
+    assert ("tryon.W011" in ids()) is warned
+
+
+def test_photos_under_public_media(settings: Any, tryon_settings: Callable[..., None]) -> None:
+    assert "tryon.W012" not in ids()
+    tryon_settings(PRIVATE_ROOT=str(Path(settings.MEDIA_ROOT) / "people"))
+    assert "tryon.W012" in ids()
+
+
+def test_only_the_built_in_engine(settings: Any, tryon_settings: Callable[..., None]) -> None:
+    settings.DEBUG = False
+    assert "tryon.W014" in ids()
+    settings.DEBUG = True
+    assert ids() & {"tryon.W014", "tryon.I014"} == {"tryon.I014"}
+    tryon_settings(PROVIDERS={"hosted": setting("HostedProvider")})
+    assert not ids() & {"tryon.W014", "tryon.I014"}
+
+
+def test_a_provider_that_is_not_ready_names_the_command(
+    tryon_settings: Callable[..., None], tmp_path: Path
+) -> None:
+    backend = "tryon.providers.local.LocalProvider"
+    tryon_settings(PROVIDERS={"local": {"BACKEND": backend, "OPTIONS": {"models_dir": str(tmp_path)}}})
+    messages = {message.id: message.msg for message in checks.run_checks(tags=["tryon"])}
+    assert "manage.py tryon_setup" in messages["tryon.W019"]

@@ -1,0 +1,32 @@
+"""What every command of ours shares: an example in --help, --json, and exit codes 0 ok, 1 fault, 2 usage, 3 attention."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import DjangoHelpFormatter as HelpFormatter
+
+FAULT = 1
+ATTENTION = 3
+
+
+class TryonCommand(BaseCommand):
+    example: ClassVar[str]
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(
+            prog_name, subcommand, epilog=f"Example: {self.example}", formatter_class=HelpFormatter, **kwargs
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", dest="as_json", help="Print the outcome as JSON.")
+
+    def report(self, options: dict[str, Any], data: dict[str, Any], lines: list[str]) -> None:
+        """``data`` with --json, else ``lines``; nothing with -v 0."""
+        if options["as_json"]:
+            self.stdout.write(json.dumps(data, default=str))
+        elif options["verbosity"] > 0:
+            for line in lines:
+                self.stdout.write(line)

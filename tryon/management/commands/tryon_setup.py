@@ -1,0 +1,77 @@
+"""Everything a project needs once: model files of the local engine, schedules, staff groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import Group, Permission
+from django.core.management.base import CommandError, CommandParser
+
+from tryon import local_engine, tasks
+from tryon.conf import conf
+from tryon.management.commands._base import TryonCommand
+
+LOCAL_BACKEND = "tryon.providers.local.LocalProvider"
+GROUPS = {
+    "Merchandiser": [
+        "add_garment", "change_garment", "view_garment", "add_presetmodel", "change_presetmodel", "view_presetmodel",
+        "add_tryonresult", "change_tryonresult", "view_tryonresult", "delete_tryonresult",
+    ],
+    "Operator": ["view_garment", "view_presetmodel", "view_tryonresult", "view_consent"],
+}  # fmt: skip
+
+
+class Command(TryonCommand):
+    help = "Fetch the local engine's model files and create schedules and staff groups. Safe to run again."
+    example = "python manage.py tryon_setup --dry-run"
+    requires_system_checks: ClassVar[list[str]] = []  # it mends what the checks complain about
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--dry-run", action="store_true", help="Say what is missing and change nothing.")
+        parser.add_argument("--skip-models", action="store_true", help="Leave the model files alone.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        dry_run = options["dry_run"]
+        models = [] if options["skip_models"] else self._models(dry_run=dry_run)
+        schedules = tasks.install_schedules(dry_run=dry_run)
+        groups = self._groups(dry_run=dry_run)
+        done = "would add" if dry_run else "added"
+        self.report(
+            options,
+            {"dry_run": dry_run, "models": models, "schedules": schedules, "groups": groups},
+            [
+                f"{title}: {f'{done} ' + ', '.join(names) if names else 'complete'}"
+                for title, names in (("Model files", models), ("Schedules", schedules), ("Groups", groups))
+            ],
+        )
+
+    def _models(self, *, dry_run: bool) -> list[str]:
+        """Model files that were missing, for each local provider."""
+        fetched: list[str] = []
+        for entry in conf.PROVIDERS.values():
+            if entry.get("BACKEND") != LOCAL_BACKEND:
+                continue
+            folder = entry.get("OPTIONS", {}).get("models_dir")
+            missing = local_engine.models_missing(folder)
+            fetched += missing
+            if missing and not dry_run:
+                try:
+                    local_engine.fetch(Path(folder) if folder else None)
+                except local_engine.SetupFailed as error:
+                    raise CommandError(f"{error} Nothing else was changed; try again.") from error
+        return fetched
+
+    def _groups(self, *, dry_run: bool) -> list[str]:
+        changed = []
+        for name, codenames in GROUPS.items():
+            wanted = set(Permission.objects.filter(content_type__app_label="tryon", codename__in=codenames))
+            group = Group.objects.filter(name=name).first()
+            if group and wanted <= set(group.permissions.all()):
+                continue
+            changed.append(name)
+            if not dry_run:
+                group, _made = Group.objects.get_or_create(name=name)
+                group.permissions.add(*wanted)
+        return changed
