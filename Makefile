@@ -42,6 +42,7 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the development tools into $(VENV) ..."
 	@$(PY) -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@DJANGO_SETTINGS_MODULE=tests.settings $(MANAGE) tryon_setup --only models
 	@touch $@
 
 clean:

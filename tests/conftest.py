@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,10 +11,11 @@ import pytest
 from django.conf import settings as django_settings
 
 from tests.providers.fakes import jpeg, setting
+from tryon.admission import store_photo
 from tryon.choices import Category
 from tryon.consent import current_notice, give_consent
-from tryon.garments import garment_picture, picture_limits, save_garment, set_picture
-from tryon.images.intake import intake
+from tryon.garments import picture_limits, save_garment, set_picture
+from tryon.images.intake import Picture, intake
 from tryon.models import Consent, Garment, PresetModel, Shopper, ShopperPhoto
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -65,16 +67,22 @@ def photo_bytes() -> bytes:
     return jpeg()
 
 
+@functools.cache
+def _picture(width: int, height: int, colour: str, keep_alpha: bool = False) -> Picture:
+    """Through intake once a run: decoding in a child process is not what most tests are about."""
+    return intake(jpeg(width, height, colour), limits=picture_limits(keep_alpha=keep_alpha))
+
+
 @pytest.fixture
 def garment(db: None) -> Garment:
-    picture = garment_picture(jpeg(500, 600, "#335577"))
+    picture = _picture(500, 600, "#335577", keep_alpha=True)
     return save_garment("1", "", name="Crew tee", category=Category.UPPER, picture=picture)[0]
 
 
 @pytest.fixture
 def preset_model(db: None) -> PresetModel:
     preset = PresetModel(name="Noor", size="M")
-    set_picture(preset, intake(jpeg(600, 1000, "#ccbbaa"), limits=picture_limits()))
+    set_picture(preset, _picture(600, 1000, "#ccbbaa"))
     return preset
 
 
@@ -89,7 +97,5 @@ def consent(shopper: Shopper) -> Consent:
 
 
 @pytest.fixture
-def photo(shopper: Shopper, consent: Consent, photo_bytes: bytes) -> ShopperPhoto:
-    from tryon.admission import store_photo
-
-    return store_photo(shopper, intake(photo_bytes, limits=picture_limits()), consent)
+def photo(shopper: Shopper, consent: Consent) -> ShopperPhoto:
+    return store_photo(shopper, _picture(600, 800, "#8899aa"), consent)

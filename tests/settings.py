@@ -17,7 +17,8 @@ MEDIA_ROOT = _TEMP / "media"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-TRYON = {**TRYON, "PRIVATE_ROOT": str(_TEMP / "private")}  # noqa: F405
+# Products are plain references here; the tests of the demo shop name its own adapter.
+TRYON = {**TRYON, "CATALOG": "tryon.catalog.base.ProductCatalog", "PRIVATE_ROOT": str(_TEMP / "private")}  # noqa: F405
 Q_CLUSTER = {**Q_CLUSTER, "sync": True}  # noqa: F405 - frozen at import; the worker tests start their own cluster
 
 if os.environ.get("TEST_DATABASE") == "postgres":

@@ -24,7 +24,6 @@ from types import FrameType
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from tryon.choices import ProviderStatus, Status
@@ -336,11 +335,7 @@ class Drain:
     def _apply(self, write: Write) -> bool:
         pk = write.job.row.pk
         if write.status not in FINAL:
-            rows: QuerySet[TryOnResult] = TryOnResult.objects.filter(pk=pk)
-            fields = write.fields
-            if write.status == Status.UNCERTAIN:
-                fields = {**fields, "lease_owner": "", "next_at": None}
-            return bool(rows.move(write.status, held_by=self.owner, **fields))  # type: ignore[attr-defined]
+            return bool(TryOnResult.objects.filter(pk=pk).move(write.status, held_by=self.owner, **write.fields))
         if not claim.end(write.job.row, write.status, held_by=self.owner, **write.fields):
             return False
         TryOnOutput.objects.bulk_create(outputs_of(pk, write.stored))

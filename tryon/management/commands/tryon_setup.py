@@ -12,6 +12,7 @@ from tryon import local_engine, tasks
 from tryon.conf import conf
 from tryon.management.commands._base import TryonCommand
 
+PARTS = ("models", "schedules", "groups")
 LOCAL_BACKEND = "tryon.providers.local.LocalProvider"
 GROUPS = {
     "Merchandiser": [
@@ -30,22 +31,15 @@ class Command(TryonCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--dry-run", action="store_true", help="Say what is missing and change nothing.")
-        parser.add_argument("--skip-models", action="store_true", help="Leave the model files alone.")
+        parser.add_argument("--only", choices=PARTS, action="append", help="Do only this part; may be given twice.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         dry_run = options["dry_run"]
-        models = [] if options["skip_models"] else self._models(dry_run=dry_run)
-        schedules = tasks.install_schedules(dry_run=dry_run)
-        groups = self._groups(dry_run=dry_run)
+        work = {"models": self._models, "schedules": tasks.install_schedules, "groups": self._groups}
+        added = {part: work[part](dry_run=dry_run) for part in options["only"] or PARTS}
         done = "would add" if dry_run else "added"
-        self.report(
-            options,
-            {"dry_run": dry_run, "models": models, "schedules": schedules, "groups": groups},
-            [
-                f"{title}: {f'{done} ' + ', '.join(names) if names else 'complete'}"
-                for title, names in (("Model files", models), ("Schedules", schedules), ("Groups", groups))
-            ],
-        )
+        lines = [f"{part}: {f'{done} ' + ', '.join(names) if names else 'complete'}" for part, names in added.items()]
+        self.report(options, {"dry_run": dry_run, **added}, lines)
 
     def _models(self, *, dry_run: bool) -> list[str]:
         """Model files that were missing, for each local provider."""
