@@ -132,8 +132,10 @@ def test_only_the_built_in_engine(settings: Any, tryon_settings: Callable[..., N
     assert not ids() & {"tryon.W014", "tryon.I014"}
 
 
-def test_a_provider_that_is_not_ready_names_the_command(tryon_settings: Callable[..., None], tmp_path: Path) -> None:
-    backend = "tryon.providers.local.LocalProvider"
-    tryon_settings(PROVIDERS={"local": {"BACKEND": backend, "OPTIONS": {"models_dir": str(tmp_path)}}})
+def test_a_provider_that_is_not_ready_names_the_command(
+    tryon_settings: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRYON_MODELS_DIR", str(tmp_path))
+    tryon_settings(PROVIDERS={"local": {"BACKEND": "tryon.providers.local.LocalProvider"}})
     messages = {message.id: message.msg for message in checks.run_checks(tags=["tryon"])}
     assert "manage.py tryon_setup" in messages["tryon.W019"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from tryon.providers.base import (
     Update,
 )
 
-SETUP_HINT = "Install the extra (pip install django-tryon[local]) and run: python manage.py tryon_setup"
+LIBRARIES = ("numpy", "cv2")
 
 
 class LocalProvider(Provider):
@@ -43,9 +44,13 @@ class LocalProvider(Provider):
         }
 
     def problems(self) -> list[str]:
-        if local_engine.available(self.models_dir):
-            return []
-        return [f"The local engine is not ready. {SETUP_HINT}"]
+        """Asked by every page that shows a button: looks for files and imports nothing."""
+        missing = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+        if missing:
+            return [f"{' and '.join(missing)} are not installed. Run: pip install django-tryon[local]"]
+        if local_engine.models_missing(self.models_dir):
+            return ["Its model files are missing. Run: python manage.py tryon_setup"]
+        return []
 
     def submit(self, request: TryOnRequest) -> Submission:
         garment = request.image("garment").data
