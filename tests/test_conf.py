@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.settings_table import in_readme, table
 from tryon.conf import conf, documented
 
 
@@ -21,3 +22,7 @@ def test_every_setting_is_explained() -> None:
     for name, (kind, _default, meaning) in documented().items():
         assert kind in {"bool", "int", "str", "dict"}, name
         assert meaning.endswith("."), name
+
+
+def test_the_readme_has_every_setting() -> None:
+    assert in_readme() == table(), "run: python -m tests.settings_table --write"
