@@ -1,11 +1,10 @@
-"""What a shop installs: the wheel, in a clean environment, in a project that Django just made, with four lines added."""
+"""What a shop installs: the wheel, in a clean environment, in a new project with four lines added."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ FOUR_LINES = {
         'Q_CLUSTER = {"orm": "default", "timeout": 240, "retry": 300, "max_attempts": 1, "ack_failures": True}',
         "TRYON = {}",
     ],
-    "urls.py": ['urlpatterns += [path("tryon/", __import__("django.urls").urls.include("tryon.urls"))]'],
+    "urls.py": ['from django.urls import include; urlpatterns += [path("tryon/", include("tryon.urls"))]'],
 }
 PAGE = """{% load tryon %}<!doctype html><html lang="en"><head><title>Tee</title>{% tryon_assets %}</head>
 <body><h1>Tee</h1>{% tryon_widget product %}{% tryon_shots product %}{% tryon_badge %}</body></html>"""
@@ -57,7 +56,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shop(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def shop(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh project with the five required libraries and nothing else; ``python`` in it is its interpreter."""
     root = tmp_path_factory.mktemp("shop")
     run(sys.executable, "-m", "venv", root / "venv", cwd=root)
@@ -75,7 +74,7 @@ def shop(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     )
     (root / "tee.html").write_text(PAGE)
     (root / "garment.jpg").write_bytes(jpeg(500, 600))
-    yield root
+    return root
 
 
 def manage(shop: Path, *arguments: str) -> str:
