@@ -24,7 +24,8 @@ except ImportError:  # Windows has no such limits; the parent's deadline remains
     resource = None  # type: ignore[assignment]
 
 JPEG_QUALITY = 92
-MAX_JPEG_SCANS = 100  # cameras and encoders write about ten; an attacker thousands
+FULL_COLOUR = 0  # no chroma subsampling: coloured fabric would lose twice as much to it as to the quality setting
+MAX_JPEG_PIXELS_A_BYTE = 512  # a bit for each block of 8 x 8; libjpeg fills what is missing with grey, silently
 MAX_PROFILE_BYTES = 4 * 1024 * 1024
 NEAR_ENOUGH = 0.9  # of max_edge: a JPEG that decodes to this directly is not decoded at twice the size to be resized
 
@@ -75,7 +76,7 @@ def decode(data: bytes, format_name: str, limits: Limits) -> tuple[dict[str, Any
     small = _to_srgb(small, profile)
     if small.mode == "RGBA" and not limits.keep_alpha:
         small = flatten(small)
-    encoded = encode_png(small) if small.mode == "RGBA" else encode_jpeg(small, JPEG_QUALITY)
+    encoded = encode_png(small) if small.mode == "RGBA" else encode_jpeg(small, JPEG_QUALITY, FULL_COLOUR)
     header = {
         "mime": "image/png" if small.mode == "RGBA" else "image/jpeg",
         "width": small.width,
@@ -94,10 +95,10 @@ def flatten(im: Image.Image) -> Image.Image:
     return white
 
 
-def encode_jpeg(im: Image.Image, quality_percent: int) -> bytes:
+def encode_jpeg(im: Image.Image, quality_percent: int, subsampling: int) -> bytes:
     """A JPEG of the pixels alone: Pillow would also write comments and profiles that it finds in ``im.info``."""
     out = io.BytesIO()
-    _pixels_only(im).save(out, "JPEG", quality=quality_percent)
+    _pixels_only(im).save(out, "JPEG", quality=quality_percent, subsampling=subsampling)
     return out.getvalue()
 
 
@@ -135,14 +136,14 @@ def _prepare_heif() -> None:
 
 def _open_checked(data: bytes, format_name: str, limits: Limits) -> ImageFile.ImageFile:
     """Open and judge by the header alone; no pixel is decoded yet."""
-    if format_name == formats.JPEG and formats.jpeg_scans(data, MAX_JPEG_SCANS) > MAX_JPEG_SCANS:
-        raise Refused("processing_timeout", f"JPEG with more than {MAX_JPEG_SCANS} scans")
     im = open_picture(data, format_name)
     width, height = im.size
     if width < 1 or height < 1:
         raise Refused("malformed_image", "no pixels")
     if width * height > limits.max_pixels:
         raise Refused("resolution_too_high", f"{width} x {height} pixels, limit {limits.max_pixels}")
+    if format_name == formats.JPEG and width * height > len(data) * MAX_JPEG_PIXELS_A_BYTE:
+        raise Refused("malformed_image", f"{len(data)} bytes can't hold {width} x {height} pixels")
     # A phone's JPEG or HEIC may carry further pictures (depth, gain map, burst): the first or primary one is the photo.
     if format_name not in (formats.JPEG, formats.HEIF) and getattr(im, "n_frames", 1) > 1:
         raise Refused("animated_image", f"{format_name} with {getattr(im, 'n_frames', 1)} frames")

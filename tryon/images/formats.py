@@ -6,6 +6,9 @@ import re
 
 JPEG, PNG, WEBP, AVIF, HEIF = "JPEG", "PNG", "WEBP", "AVIF", "HEIF"
 
+MAX_SCANS = 100  # cameras and encoders write about ten
+MAX_SEGMENTS = 10_000  # long profiles and extended XMP need some hundred
+
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
@@ -39,17 +42,22 @@ def _sniff_boxes(data: bytes) -> str | None:
     return None
 
 
-def jpeg_scans(data: bytes, stop_after: int) -> int:
-    """How many scans the first picture in a JPEG file has, counted up to ``stop_after`` + 1.
+def is_jpeg_flood(data: bytes) -> bool:
+    """Whether the first picture in a JPEG file has absurdly many scans or segments.
 
-    Each scan of a progressive JPEG may cost a pass over all coefficients although it holds only some bytes.
+    Each scan of a progressive JPEG may cost the decoder a pass over all blocks although it holds only some bytes, so
+    that two megabytes can mean minutes of work; the size limits don't see that.
     """
-    scans, at = 0, 2
-    while scans <= stop_after and (marker := _JPEG_MARKER.search(data, at)):
+    scans = segments = 0
+    at = 2
+    while marker := _JPEG_MARKER.search(data, at):
         code, at = data[marker.start() + 1], marker.end()
         if code == _EOI:
             break
         if code not in (_TEM, _SOI):
             at += max(2, int.from_bytes(data[at : at + 2], "big"))
+        segments += 1
         scans += code == _SOS
-    return scans
+        if scans > MAX_SCANS or segments > MAX_SEGMENTS:
+            return True
+    return False

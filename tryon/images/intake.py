@@ -25,6 +25,8 @@ def intake(source: bytes | BinaryIO, *, limits: Limits = Limits()) -> Picture:  
     format_name = formats.sniff(data)
     if format_name is None:
         raise TryOnError("unsupported_image_format", "the content is no JPEG, PNG, WebP, AVIF or HEIC")
+    if format_name == formats.JPEG and formats.is_jpeg_flood(data):
+        raise TryOnError("processing_timeout", "a JPEG with hundreds of scans or thousands of segments")
     return sandbox.decode(data, format_name, limits)
 
 

@@ -38,9 +38,12 @@ def is_dark(grey: Image.Image) -> bool:
 
 def sharpness(grey: Image.Image) -> float:
     """Variance of the Laplacian in the fourth sharpest of 36 tiles: a plain backdrop does not make a photo blurry."""
-    edges = grey.filter(_LAPLACE)
-    columns = [round(at * grey.width / TILES) for at in range(TILES + 1)]
-    rows = [round(at * grey.height / TILES) for at in range(TILES + 1)]
+    if min(grey.size) < 3:
+        return 0.0
+    inner = (1, 1, grey.width - 1, grey.height - 1)  # Pillow copies the outermost pixels unfiltered
+    edges = grey.filter(_LAPLACE).crop(inner)
+    columns = [round(at * edges.width / TILES) for at in range(TILES + 1)]
+    rows = [round(at * edges.height / TILES) for at in range(TILES + 1)]
     scores = [
         ImageStat.Stat(edges.crop((columns[x], rows[y], columns[x + 1], rows[y + 1]))).var[0]
         for x in range(TILES)

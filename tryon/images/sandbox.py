@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -27,11 +28,43 @@ from tryon.images.picture import MEGABYTE, Limits, Picture
 logger = logging.getLogger(__name__)
 
 CONCURRENT = 2  # decodes at once in one process
-WAIT_SECONDS = 8.0  # for a free slot
+WAIT_SECONDS = 5.0  # for a free slot
 GRACE_SECONDS = 1.5  # wall clock beyond the processor time: start-up, and a busy machine
 MAX_ANSWER = 96 * MEGABYTE
 
-_slots = threading.BoundedSemaphore(CONCURRENT)
+
+class FairSlots:
+    """A semaphore that serves in order of arrival: threading's own lets a busy thread go ahead of those that wait."""
+
+    def __init__(self, count: int) -> None:
+        self._lock = threading.Lock()
+        self._free = count
+        self._line: deque[threading.Event] = deque()
+
+    def acquire(self, timeout: float) -> bool:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return True
+            turn = threading.Event()
+            self._line.append(turn)
+        if turn.wait(timeout):
+            return True
+        with self._lock:
+            if turn.is_set():  # handed over in the moment of giving up
+                return True
+            self._line.remove(turn)
+            return False
+
+    def release(self) -> None:
+        with self._lock:
+            if self._line:
+                self._line.popleft().set()
+            else:
+                self._free += 1
+
+
+_slots = FairSlots(CONCURRENT)
 
 # sys.path is appended, so that nothing beside the packages can take the place of a standard module
 _BOOT = "import sys; sys.path += sys.argv[3:]; from tryon.images.decoder import main; main(*sys.argv[1:3])"
@@ -44,6 +77,7 @@ _REFUSALS = frozenset(
     }
 )  # fmt: skip
 _WARNINGS = frozenset({"photo_dark", "photo_blurry"})
+_CRASHES = {getattr(signal, name, 0) for name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL")} - {0}
 
 
 def decode(data: bytes, format_name: str, limits: Limits) -> Picture:
@@ -54,14 +88,14 @@ def decode(data: bytes, format_name: str, limits: Limits) -> Picture:
         raise _death(returncode)
     try:
         return _read_answer(output)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         logger.error("The picture decoder answered nonsense (%s)", type(error).__name__)
         raise TryOnError("processing_timeout", "the decoder gave no valid answer") from error
 
 
 @contextlib.contextmanager
 def _slot() -> Iterator[None]:
-    if not _slots.acquire(timeout=WAIT_SECONDS):
+    if not _slots.acquire(WAIT_SECONDS):
         raise TryOnError("busy", f"all {CONCURRENT} decoders busy for {WAIT_SECONDS:g} s", minutes=1, retry_after=10)
     try:
         yield
@@ -104,7 +138,7 @@ def _talk(child: subprocess.Popen[bytes], data: bytes) -> tuple[int, bytes]:
 
 def _death(returncode: int) -> TryOnError:
     """A child that did not end by itself: out of time, or its decoder crashed on the file."""
-    if returncode in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL):
+    if -returncode in _CRASHES:
         logger.warning("The picture decoder crashed (signal %d)", -returncode)
         return TryOnError("malformed_image", f"the decoder crashed (signal {-returncode})")
     if returncode > 0:
