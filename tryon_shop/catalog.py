@@ -1,5 +1,27 @@
-from tryon.catalog import ProductCatalog
+"""The one join between this shop and try-on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+
+from tryon.catalog import GarmentSource, ProductCatalog
+from tryon.choices import Category
+from tryon_shop.models import Product
 
 
 class ShopCatalog(ProductCatalog):
-    pass
+    def product_ref(self, product: Product) -> str:
+        return product.slug
+
+    def get_product(self, ref: str) -> Product | None:
+        return Product.objects.filter(slug=ref).first()
+
+    def product_name(self, product: Product) -> str:
+        return product.name
+
+    def garment_sources(self, product: Product) -> Iterator[GarmentSource]:
+        for colour in product.colours.all():
+            with colour.picture.open() as file:
+                picture = BytesIO(file.read())
+            yield GarmentSource(colour.name, product.name, Category(product.category), picture)

@@ -1,22 +1,26 @@
-"""The table on which a garment is laid piece by piece: each piece gets cloth, folds, light and a shadow on what is below."""
+"""The table on which a garment is laid piece by piece, each with cloth, folds, light and a shadow on what is below."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .fabrics import FABRICS, Fabric, sample
-from .geometry import FRAME_HEIGHT, FRAME_WIDTH, Field, Irregularity, Points, curve_coordinates, resample
-from .prints import Ink, paint
+from .geometry import FRAME_HEIGHT, FRAME_WIDTH, Field, Irregularity, Points, arc_lengths, curve_coordinates, resample
+from .prints import WOVEN, Ink, paint
 from .relief import Fold, blur, creases, fold_relief, light, noise, volume
 
 BACKGROUND = np.array([244, 243, 241], np.float32) / 255
-Rgb = NDArray[np.float32]
+Rgb = NDArray[Any]
 MARGIN = 6
+PAD = 40  # so that the roundness under a piece also falls off at the edge of its window
+
+Effect = Callable[[Field, Field], Field]  # of the drawing coordinates x, y
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,9 @@ class Cloth:
     colour: Rgb
     ink: Ink | None = None
 
-    def plain(self, scale: float = 1.0) -> Cloth:
-        """The unprinted cloth, brighter or darker."""
-        return Cloth(self.fabric, np.clip(self.colour * np.float32(scale), 0, 1).astype(np.float32))
+    def inside(self) -> Cloth:
+        """The wrong side: woven and knitted patterns go through, prints do not."""
+        return self if self.ink is None or self.ink.design.kind in WOVEN else replace(self, ink=None)
 
 
 Window = tuple[slice, slice]
@@ -79,6 +83,19 @@ class Layer:
     mask: Field
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Size of a part of the frame and the pixel it starts at (x, y)."""
+
+    shape: tuple[int, int]
+    origin: tuple[float, float]
+
+    def positions(self) -> tuple[Field, Field]:
+        """Drawing coordinates x, y of every pixel."""
+        ys, xs = np.mgrid[0 : self.shape[0], 0 : self.shape[1]].astype(np.float32)
+        return xs + np.float32(self.origin[0] - FRAME_WIDTH / 2), ys + np.float32(self.origin[1])
+
+
 class Canvas:
     """Pieces are laid from the back to the front; ``finish`` gives the picture."""
 
@@ -90,13 +107,17 @@ class Canvas:
 
     def place(self, path: Points) -> Points:
         """Drawing coordinates -> pixels of the frame, with the irregularity of this garment."""
-        return self._irregular(path) + np.array([FRAME_WIDTH / 2, 0.0])
+        result: Points = self._irregular(path) + np.array([FRAME_WIDTH / 2, 0.0])
+        return result
 
     def fill(self, outline: Points) -> Field:
         """Soft-edged mask of a closed outline given in drawing coordinates."""
-        mask = np.zeros((FRAME_HEIGHT, FRAME_WIDTH), np.uint8)
-        cv2.fillPoly(mask, [np.round(self.place(outline) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-        return cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), 0.6)
+        # drawn three times as large: OpenCV's own anti-aliasing leaves steps in nearly level edges
+        mask = np.zeros((FRAME_HEIGHT * 3, FRAME_WIDTH * 3), np.uint8)
+        cv2.fillPoly(mask, [np.round((self.place(outline) * 3 + 1) * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
+        mask = cv2.resize(mask, (FRAME_WIDTH, FRAME_HEIGHT), interpolation=cv2.INTER_AREA)
+        result: Field = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), 0.5)
+        return result
 
     def window(self, path: Points, margin: int) -> Window:
         """The part of the frame around a path."""
@@ -114,7 +135,7 @@ class Canvas:
         outline: Points,
         cloth: Cloth,
         *,
-        grain: Grain = Grain(),  # noqa: B008 - immutable
+        grain: Grain = Grain(),
         folds: Sequence[Fold] = (),
         body: Sequence[tuple[float, float]] = ((3.0, 3.0), (12.0, 5.0), (60.0, 16.0)),
         drape: float = 1.0,
@@ -122,73 +143,68 @@ class Canvas:
         hang: float = 0.0,
         cast: tuple[float, float] = (7.0, 0.30),
         dim: float = 1.0,
-        gain: float = 1.0,
-        wear: Callable[[Field, Field], Field] | None = None,
+        form: Effect | None = None,
+        wear: Effect | None = None,
         within: Field | None = None,
     ) -> Layer:
         """Lay one piece.
 
-        body: (sigma, height) of the roundness under the cloth; drape and crumple scale the fabric's own; hang: direction
-        of the drape in degrees; cast: (blur, strength) of the shadow on the pieces below; dim: overall brightness;
-        wear(x, y): brightness factor over drawing coordinates (fading of denim); within: mask that cuts the piece.
+        body: (sigma, height) of the roundness under the cloth. drape, crumple: scale the fabric's waves and creases;
+        hang: direction of the waves in degrees. cast: (blur, strength) of the shadow on the pieces below. dim: overall
+        brightness. form: height added (pleats); wear: brightness factor (fading). within: mask that cuts the piece.
         """
         mask = self.fill(outline) if within is None else self.fill(outline) * within
-        ys, xs = np.nonzero(mask > 0.004)
-        y0, x0 = max(ys.min() - MARGIN, 0), max(xs.min() - MARGIN, 0)
-        box = (slice(y0, min(ys.max() + MARGIN, FRAME_HEIGHT)), slice(x0, min(xs.max() + MARGIN, FRAME_WIDTH)))
-        local = mask[box]
-        shape, origin = local.shape, (float(x0), float(y0))
-        placed = [Fold(**{**fold.__dict__, "path": self.place(fold.path)}) for fold in folds]
-        waves = fold_relief(placed, shape, origin) if placed else np.zeros(shape, np.float32)
-        waves += self._drape(shape, cloth.fabric, drape, crumple, hang)
-        u, v, across = self._cloth_coordinates(grain, shape, origin)
-        u, v = u + 0.35 * waves, v - 0.75 * waves
+        box = _bounds(mask)
+        place = _Place(mask[box].shape, (float(box[1].start), float(box[0].start)))
+        waves = fold_relief([replace(fold, path=self.place(fold.path)) for fold in folds], place.shape, place.origin)
+        if form is not None:
+            waves += blur(form(*place.positions()), 1.1)
+        waves += self._drape(place.shape, cloth.fabric, drape, crumple, hang)
+        u, v = self._cloth_coordinates(grain, place)
+        u, v = u + 0.35 * waves, v - 0.75 * waves  # the print follows the folds, seen a little from above
         texture = sample(cloth.fabric.texture, u, v)
-        relief = volume(_padded(local), *body)[40:-40, 40:-40] + waves + cloth.fabric.bump * texture
-        brightness, facing = light(relief, gain)
-        brightness *= 1 - 0.6 * (1 - facing)
-        brightness *= 1 - 0.018 * np.clip(blur(waves, 14) - waves, -3, 6)
-        fibres = self.rng.standard_normal(shape).astype(np.float32)
-        fibres = cv2.GaussianBlur(fibres, (0, 0), 0.9, sigmaY=0.6) * 1.8
-        brightness *= 1 + cloth.fabric.contrast * texture + cloth.fabric.melange * fibres
+        relief = volume(_padded(mask[box]), *body)[PAD:-PAD, PAD:-PAD] + waves + cloth.fabric.bump * texture
+        brightness = self._brightness(relief, waves, texture, cloth.fabric)
         if wear is not None:
-            brightness *= wear(*self._positions(shape, origin))
-        colour = paint(cloth.colour, cloth.ink, u, v, self.rng) * np.float32(dim)
-        colour = shade(colour, brightness, cloth.fabric.fuzz)
+            brightness *= blur(wear(*place.positions()), 0.9)
+        colour = shade(paint(cloth.colour, cloth.ink, u, v) * np.float32(dim), brightness, cloth.fabric.fuzz)
         if cloth.fabric.sheen:
-            colour += _sheen(relief, cloth, across)[..., None] * (0.35 + 0.65 * cloth.colour)
+            colour += _sheen(relief, cloth.fabric)[..., None] * (0.35 + 0.65 * cloth.colour)
         self._cast_shadow(mask, *cast)
-        part = local[..., None]
+        part = mask[box][..., None]
         self.image[box] = self.image[box] * (1 - part) + np.clip(colour, 0, 1) * part
         self.alpha = np.maximum(self.alpha, mask)
         return Layer(mask)
 
+    def _brightness(self, relief: Field, waves: Field, texture: Field, fabric: Fabric) -> Field:
+        """Light on the relief, darker where the cloth turns away and in the valleys, times weave and fibres."""
+        brightness, facing = light(relief)
+        brightness *= 1 - 0.6 * (1 - facing)
+        brightness *= 1 - 0.018 * np.clip(blur(waves, 14) - waves, -3, 6)
+        fibres = self.rng.standard_normal(relief.shape).astype(np.float32)
+        fibres = cv2.GaussianBlur(fibres, (0, 0), 0.9, sigmaY=0.6) * 1.8
+        brightness *= 1 + fabric.contrast * texture + fabric.melange * fibres
+        return brightness
+
     def _drape(self, shape: tuple[int, int], fabric: Fabric, drape: float, crumple: float, hang: float) -> Field:
         large, small = fabric.drape * drape, fabric.crumple * crumple
         waves = 3.0 * large * noise(self.rng, shape, 62, 190, hang + self.rng.normal(0, 6))
-        waves += 0.9 * large * noise(self.rng, shape, 26, 74, hang + self.rng.normal(0, 14))
+        waves += 1.15 * large * noise(self.rng, shape, 26, 74, hang + self.rng.normal(0, 14))
         where = np.clip(0.45 + 0.55 * noise(self.rng, shape, 110, 110), 0, 1.6)
         waves += small * where * 0.26 * creases(self.rng, shape, 34, hang + self.rng.uniform(-50, 50))
-        waves += small * 0.10 * noise(self.rng, shape, 7, 11, hang)
+        waves += small * 0.15 * noise(self.rng, shape, 7, 11, hang)
         return waves.astype(np.float32)
 
-    def _positions(self, shape: tuple[int, int], origin: tuple[float, float]) -> tuple[Field, Field]:
-        ys, xs = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
-        return xs + np.float32(origin[0] - FRAME_WIDTH / 2), ys + np.float32(origin[1])
-
-    def _cloth_coordinates(
-        self, grain: Grain, shape: tuple[int, int], origin: tuple[float, float]
-    ) -> tuple[Field, Field, Field]:
-        xs, ys = self._positions(shape, origin)
+    def _cloth_coordinates(self, grain: Grain, place: _Place) -> tuple[Field, Field]:
         if grain.path is not None:
             path = resample(self.place(grain.path), 8.0)
-            length = float(np.hypot(*np.diff(path, axis=0).T).sum())
-            t, d = curve_coordinates(path, shape, origin)
-            return t * np.float32(length), d, xs
+            t, d = curve_coordinates(path, place.shape, place.origin)
+            return t * np.float32(arc_lengths(path)[-1]), d
+        xs, ys = place.positions()
         dx, dy = xs - np.float32(grain.anchor[0]), ys - np.float32(grain.anchor[1])
         cos, sin = np.float32(np.cos(np.radians(grain.angle))), np.float32(np.sin(np.radians(grain.angle)))
         u, v = cos * dx + sin * dy, -sin * dx + cos * dy
-        return u, v - np.float32(grain.bow) * (u / 250) ** 2, xs
+        return u, v - np.float32(grain.bow) * (u / 250) ** 2
 
     def _cast_shadow(self, mask: Field, sigma: float, strength: float) -> None:
         if strength <= 0:
@@ -200,32 +216,47 @@ class Canvas:
     def finish(self) -> NDArray[np.uint8]:
         """The picture: garment, contact shadow, plain background; RGB."""
         alpha = np.clip(self.alpha, 0, 1)
-        tight = blur(cv2.warpAffine(alpha, np.array([[1, 0, 0.8], [0, 1, 2.2]], np.float32), alpha.shape[::-1]), 3.0)
-        wide = blur(cv2.warpAffine(alpha, np.array([[1, 0, 2.0], [0, 1, 6.0]], np.float32), alpha.shape[::-1]), 9.0)
-        floor = BACKGROUND * (1 - 0.16 * tight - 0.05 * wide)[..., None]
+        tight = blur(cv2.warpAffine(alpha, np.array([[1, 0, 0.5], [0, 1, 1.6]], np.float32), alpha.shape[::-1]), 1.7)
+        wide = blur(cv2.warpAffine(alpha, np.array([[1, 0, 2.0], [0, 1, 7.0]], np.float32), alpha.shape[::-1]), 11.0)
+        # kept faint: a stronger soft shadow would be cut out together with pale garments
+        floor = BACKGROUND * (1 - 0.10 * tight - 0.016 * wide)[..., None]
+        crisp = self.image + 0.55 * (self.image - cv2.GaussianBlur(self.image, (0, 0), 1.2))
+        inner = cv2.erode(alpha, np.ones((5, 5), np.uint8))[..., None]
+        self.image += (np.clip(crisp, 0, 1) - self.image) * inner
         picture = floor * (1 - alpha[..., None]) + self.image * alpha[..., None]
-        picture = cv2.GaussianBlur(picture, (0, 0), 0.45)
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.4)
         grain = self.rng.normal(0, 0.0035, alpha.shape).astype(np.float32)
         picture += (grain * alpha)[..., None]
-        return np.clip(np.round(picture * 255), 0, 255).astype(np.uint8)
+        result: NDArray[np.uint8] = np.clip(np.round(picture * 255), 0, 255).astype(np.uint8)
+        return result
 
 
 def shade(colour: Rgb, brightness: Field, fuzz: float) -> Rgb:
     """Light on cloth: shadows grow more saturated (light bounces between fibres), dark cloth keeps a visible relief."""
     b = np.clip(brightness, 0.12, 1.9)[..., None]
     lit = colour * np.power(b, 1.22 - 0.36 * colour)
-    return (lit + np.float32(fuzz) * 1.1 * np.clip(b - 1, -0.35, 0.6) * (1 - colour) ** 2).astype(np.float32)
+    result: Rgb = (lit + np.float32(fuzz) * 1.1 * np.clip(b - 1, -0.35, 0.6) * (1 - colour) ** 2).astype(np.float32)
+    return result
+
+
+def _bounds(mask: Field) -> Window:
+    """The part of the frame a mask covers, with a margin."""
+    x, y, width, height = cv2.boundingRect((mask > 0.004).astype(np.uint8))
+    top, left = max(y - MARGIN, 0), max(x - MARGIN, 0)
+    return slice(top, min(y + height + MARGIN, FRAME_HEIGHT)), slice(left, min(x + width + MARGIN, FRAME_WIDTH))
 
 
 def _padded(mask: Field) -> Field:
-    return cv2.copyMakeBorder(mask, 40, 40, 40, 40, cv2.BORDER_CONSTANT, value=0)
+    result: Field = cv2.copyMakeBorder(mask, PAD, PAD, PAD, PAD, cv2.BORDER_CONSTANT, value=0)
+    return result
 
 
-def _sheen(relief: Field, cloth: Cloth, across: Field) -> Field:
+def _sheen(relief: Field, fabric: Fabric) -> Field:
     """Soft gloss of satin: bright along the flanks of folds which face the lamp."""
     smooth = blur(relief, 2.2)
     gx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
     gy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
     tilt = -0.75 * gx - 0.45 * gy
     gloss = np.exp(-(((tilt - 0.16) / 0.11) ** 2)) - 0.35 * np.exp(-(((tilt + 0.15) / 0.12) ** 2))
-    return (np.float32(cloth.fabric.sheen) * gloss).astype(np.float32)
+    result: Field = (np.float32(fabric.sheen) * gloss).astype(np.float32)
+    return result

@@ -33,18 +33,18 @@ class Fabric:
 
 
 FABRICS = {
-    "jersey": Fabric("jersey", 0.02, melange=0.010),
+    "jersey": Fabric("jersey", 0.022, crumple=1.3, melange=0.010),
     "heather": Fabric("jersey", 0.03, melange=0.075),
     "rib": Fabric("rib", 0.05, bump=0.55, drape=0.7, crumple=0.5),
     "fine_rib": Fabric("fine_rib", 0.035, bump=0.16, drape=0.8, crumple=0.5),
-    "pique": Fabric("pique", 0.05, bump=0.25, drape=0.8, crumple=0.6),
+    "pique": Fabric("pique", 0.05, bump=0.15, drape=0.8, crumple=0.6),
     "knit": Fabric("knit", 0.12, bump=0.35, melange=0.045, drape=1.3, crumple=0.2, fuzz=0.09),
-    "denim": Fabric("denim", 0.085, melange=0.03, drape=0.8, crumple=1.1),
+    "denim": Fabric("denim", 0.12, melange=0.04, drape=0.8, crumple=1.1),
     "suiting": Fabric("twill", 0.030, melange=0.022, drape=0.8, crumple=0.35),
     "linen": Fabric("linen", 0.060, bump=0.1, drape=0.8, crumple=1.9),
     "poplin": Fabric("poplin", 0.018, drape=0.9, crumple=1.2),
     "oxford": Fabric("poplin", 0.045, melange=0.015, drape=0.9, crumple=1.2),
-    "satin": Fabric("satin", 0.012, sheen=0.30, drape=1.5, crumple=0.5, fuzz=0.10),
+    "satin": Fabric("satin", 0.012, sheen=0.26, drape=1.5, crumple=0.5, fuzz=0.10),
     "crepe": Fabric("crepe", 0.025, drape=1.3, crumple=0.7),
     "corduroy": Fabric("corduroy", 0.10, bump=0.55, drape=0.6, crumple=0.3, fuzz=0.1),
 }
@@ -57,15 +57,17 @@ def tile(texture: str) -> Field:
     rng = np.random.default_rng(sum(map(ord, texture)))
     field = _TEXTURES[texture](u, v, rng).astype(np.float32)
     field -= field.mean()
-    return field / (np.percentile(np.abs(field), 98) + 1e-6)
+    result: Field = field / (np.percentile(np.abs(field), 98) + 1e-6)
+    return result
 
 
 def sample(texture: str, u: Field, v: Field) -> Field:
     """The tile at cloth coordinates (pixels)."""
-    return cv2.remap(
+    result: Field = cv2.remap(
         tile(texture), np.mod(u, TILE).astype(np.float32), np.mod(v, TILE).astype(np.float32), cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_WRAP,
     )  # fmt: skip
+    return result
 
 
 def _grain(rng: np.random.Generator, sigma_u: float, sigma_v: float) -> Field:
@@ -73,7 +75,8 @@ def _grain(rng: np.random.Generator, sigma_u: float, sigma_v: float) -> Field:
     field = cv2.GaussianBlur(
         np.tile(field, (2, 2)), (0, 0), sigma_u, sigmaY=sigma_v
     )[TILE // 2 : TILE // 2 + TILE, TILE // 2 : TILE // 2 + TILE]  # fmt: skip
-    return field / field.std()
+    result: Field = field / field.std()
+    return result
 
 
 def _wave(x: Field, period: float) -> Field:

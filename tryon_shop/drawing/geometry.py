@@ -7,12 +7,13 @@ x = 0 on the middle line of the frame.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
-Field = NDArray[np.float32]
+Points = NDArray[Any]
+Field = NDArray[Any]
 
 FRAME_WIDTH, FRAME_HEIGHT = 1000, 1250
 
@@ -42,12 +43,18 @@ def resample(path: Points, step: float) -> Points:
     return np.stack([np.interp(at, s, path[:, 0]), np.interp(at, s, path[:, 1])], 1)
 
 
-def arc_lengths(path: Points) -> NDArray[np.float64]:
+def arc_lengths(path: Points) -> NDArray[Any]:
     return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
 
 
 def mirror(path: Points) -> Points:
-    return path * np.array([-1.0, 1.0])
+    result: Points = path * np.array([-1.0, 1.0])
+    return result
+
+
+def on_side(sign: int, path: Points) -> Points:
+    """A line given for the right half of the picture, for the right (1) or the left (-1) half."""
+    return path if sign > 0 else mirror(path)
 
 
 def join(*arcs: Points) -> Points:
@@ -62,7 +69,12 @@ def both_sides(right_half: Points) -> Points:
 
 def across(right_half: Points) -> Points:
     """Symmetric line from its right half, which is given from the middle outwards."""
-    return np.vstack([mirror(right_half)[::-1], right_half])
+    line = np.vstack([mirror(right_half)[::-1][:-1], right_half])
+    # the halves seldom meet level: round the kink in the middle off
+    window = np.hanning(17)[1:-1] / np.hanning(17).sum()
+    y = np.convolve(np.pad(line[:, 1], 7, mode="edge"), window, mode="valid")
+    near = np.exp(-((line[:, 0] / 40) ** 2))
+    return np.stack([line[:, 0], line[:, 1] + near * (y - line[:, 1])], 1)
 
 
 def offset(path: Points, distance: float) -> Points:
@@ -79,11 +91,6 @@ def part(path: Points, start: float, end: float) -> Points:
     return np.stack([np.interp(at, s, path[:, 0]), np.interp(at, s, path[:, 1])], 1)
 
 
-def point_at(path: Points, fraction: float) -> Points:
-    s = arc_lengths(path)
-    return np.array([np.interp(fraction * s[-1], s, path[:, 0]), np.interp(fraction * s[-1], s, path[:, 1])])
-
-
 class Irregularity:
     """A smooth displacement of the whole garment by a few pixels: nothing cut, sewn and laid by hand is symmetric."""
 
@@ -98,7 +105,8 @@ class Irregularity:
     def __call__(self, path: Points) -> Points:
         waves = np.sin((path @ self._k)[None] + self._phase[:, None, :]) @ self._size
         x, y = path[:, 0], path[:, 1] - FRAME_HEIGHT / 2
-        return path + waves.T + self._turn * np.stack([-y, x], 1)
+        result: Points = path + waves.T + self._turn * np.stack([-y, x], 1)
+        return result
 
 
 def curve_coordinates(path: Points, shape: tuple[int, int], origin: tuple[float, float]) -> tuple[Field, Field]:

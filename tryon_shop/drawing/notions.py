@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .canvas import Canvas, Layer, Rgb, Window, lightness, rule, shade
+from .canvas import Canvas, Layer, Rgb, Window, lightness, rgb, rule, shade
 from .geometry import Field, Points
 from .relief import blur, light, noise
 from .sewing import darken, emboss
@@ -86,6 +86,10 @@ def label(canvas: Canvas, centre: tuple[float, float], size: tuple[float, float]
     image += (face - image) * cover[..., None]
 
 
-def contrast_with(colour: Rgb, light_tone: Rgb, dark_tone: Rgb) -> Rgb:
-    """Whichever of two tones shows up on the colour."""
-    return dark_tone if lightness(colour) > 0.5 else light_tone
+def neck_label(canvas: Canvas, centre: tuple[float, float], size: tuple[float, float], cloth: Rgb) -> None:
+    """The shop's label on cloth of a colour: dark on light cloth, light on dark cloth."""
+    pale, dark = rgb("#e9e5dc"), rgb("#26282d")
+    if lightness(cloth) > 0.5:
+        label(canvas, centre, size, dark, pale)
+    else:
+        label(canvas, centre, size, pale, dark)

@@ -33,23 +33,27 @@ class Fold:
 def blur(field: Field, sigma_x: float, sigma_y: float | None = None) -> Field:
     """Gaussian blur which works on a smaller copy when the blur is wide."""
     sigma_y = sigma_x if sigma_y is None else sigma_y
-    shrink = int(max(1, min(sigma_x, sigma_y) // 4))
+    shrink = int(max(1, min(sigma_x, sigma_y) // 6))
     if shrink == 1:
-        return cv2.GaussianBlur(field, (0, 0), sigma_x, sigmaY=sigma_y, borderType=cv2.BORDER_REPLICATE)
+        result: Field = cv2.GaussianBlur(field, (0, 0), sigma_x, sigmaY=sigma_y, borderType=cv2.BORDER_REPLICATE)
+        return result
     height, width = field.shape[:2]
     small = cv2.resize(field, (max(4, width // shrink), max(4, height // shrink)), interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(
-        small, (0, 0), sigma_x / shrink, sigmaY=sigma_y / shrink, borderType=cv2.BORDER_REPLICATE
-    )
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    small = cv2.GaussianBlur(small, (0, 0), sigma_x / shrink, sigmaY=sigma_y / shrink, borderType=cv2.BORDER_REPLICATE)
+    return _enlarge(small, (height, width), shrink)
 
 
-def noise(
-    rng: np.random.Generator, shape: tuple[int, int], across: float, along: float, angle: float = 0.0
-) -> Field:
+def _enlarge(small: Field, shape: tuple[int, int], shrink: float) -> Field:
+    """Resize without the faint grid that interpolation leaves in the slopes."""
+    large = cv2.resize(small, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    result: Field = cv2.GaussianBlur(large, (0, 0), 0.8 * shrink, borderType=cv2.BORDER_REPLICATE)
+    return result
+
+
+def noise(rng: np.random.Generator, shape: tuple[int, int], across: float, along: float, angle: float = 0.0) -> Field:
     """Smooth noise of unit variance; ``along`` is its scale in the direction ``angle`` (degrees from straight down)."""
     height, width = shape
-    shrink = max(1.0, min(across, along) / 3)
+    shrink = max(1.0, min(across, along) / 5)
     side = int(np.hypot(height, width) / shrink) + 8
     field = rng.standard_normal((side, side)).astype(np.float32)
     field = cv2.GaussianBlur(field, (0, 0), across / shrink, sigmaY=along / shrink)
@@ -58,7 +62,10 @@ def noise(
     turn[:, 2] += np.array([width / shrink - side, height / shrink - side]) / 2
     turn *= shrink
     field = cv2.warpAffine(field, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    return field.astype(np.float32)
+    if shrink > 1:
+        field = cv2.GaussianBlur(field, (0, 0), 0.8 * shrink)  # interpolation leaves a faint grid in the slopes
+    result: Field = field.astype(np.float32)
+    return result
 
 
 def creases(rng: np.random.Generator, shape: tuple[int, int], scale: float, angle: float = 0.0) -> Field:
@@ -75,16 +82,15 @@ def fold_relief(folds: list[Fold], shape: tuple[int, int], origin: tuple[float, 
     total = np.zeros(small_shape, np.float32)
     for fold in folds:
         path = (resample(fold.path, 14.0) - np.array(origin)) / 2
-        reach = fold.width * (1 + fold.spread) * 1.6
+        reach = fold.width * (1 + fold.spread) * 1.9 / (1 - abs(fold.lean))
         x0, y0 = np.maximum(np.floor(path.min(0) - reach), 0).astype(int)
         x1, y1 = np.minimum(np.ceil(path.max(0) + reach), [small_shape[1], small_shape[0]]).astype(int)
         if x1 <= x0 or y1 <= y0:
             continue
         t, d = curve_coordinates(path, (y1 - y0, x1 - x0), (float(x0), float(y0)))
         total[y0:y1, x0:x1] += _profile(fold, t, d * 2)
-    return cv2.resize(total, (small_shape[1] * 2, small_shape[0] * 2), interpolation=cv2.INTER_CUBIC)[
-        : shape[0], : shape[1]
-    ]
+    large = (small_shape[0] * 2, small_shape[1] * 2)
+    return _enlarge(total, large, 2.0)[: shape[0], : shape[1]]
 
 
 def _profile(fold: Fold, t: Field, d: Field) -> Field:
@@ -101,7 +107,8 @@ def _profile(fold: Fold, t: Field, d: Field) -> Field:
 
 def _smooth(x: Field) -> Field:
     x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
+    result: Field = x * x * (3 - 2 * x)
+    return result
 
 
 def smoothstep(low: float, high: float, x: Field) -> Field:

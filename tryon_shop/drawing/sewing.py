@@ -62,7 +62,7 @@ def stitch(
     """A row of stitches; without a colour the thread matches the cloth and shows by its shadow only."""
     window = canvas.window(path, MARGIN)
     line = canvas.line(path, 1.0, window)
-    groove = -1.6 * blur(line, 1.7)
+    groove = -0.9 * blur(line, 1.7)
     if pucker > 0:
         near = blur(line, 5.0)
         groove += pucker * near / (near.max() + 1e-6) * noise(canvas.rng, line.shape, 4.5, 4.5)
