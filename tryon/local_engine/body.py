@@ -7,6 +7,7 @@ shoulder widths, positive to the right of the picture.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -87,7 +88,7 @@ class Body:
         axial, u = np.broadcast_arrays(np.asarray(axial, float), np.asarray(u, float))
         person = self.person
         spine = person.hip_centre - person.shoulder_centre
-        return person.shoulder_centre + spine * axial[..., None] + self.across * (u * self.width)[..., None]
+        return np.asarray(person.shoulder_centre + spine * axial[..., None] + self.across * (u * self.width)[..., None])
 
     def frame(self, point: Array) -> tuple[float, float]:
         """-> (axial, u) of a picture position."""
@@ -96,7 +97,7 @@ class Body:
 
     def half_at(self, side: str, axial: Array | float) -> Array:
         """Torso half width in shoulder widths."""
-        return np.interp(axial, _AXIAL, self.half[side])
+        return np.asarray(np.interp(axial, _AXIAL, self.half[side]))
 
     def rise(self, u: float) -> float:
         """How far the shoulder's silhouette lies above the joint line at ``u``, in shoulder widths."""
@@ -144,7 +145,7 @@ class Body:
         for i in np.flatnonzero(person[:, 0]):
             half = float(edge[i])
             if not np.isnan(arm[i]) and arm[i] > 0.8 * usual[i]:
-                column = int(round(arm[i] / steps))
+                column = round(arm[i] / steps)
                 near_arm = skin[i, max(0, column - 4) : column + 14]
                 if near_arm.size and near_arm.mean() > 0.4:  # a bare arm: the body ends where the cloth ends
                     half = min(half, float(cloth_edge[i]))
@@ -168,7 +169,7 @@ class Body:
         shoulder, elbow, wrist = (joints[i] for i in ARMS[side][:3])
         chain = [self.frame(p) for p in (shoulder, elbow, wrist, wrist + (wrist - elbow) * 0.45)]
         position = np.full(len(_AXIAL), np.nan)
-        for (axial_a, u_a), (axial_b, u_b) in zip(chain[:-1], chain[1:], strict=True):
+        for (axial_a, u_a), (axial_b, u_b) in pairwise(chain):
             low, high = sorted((axial_a, axial_b))
             if high - low > 1e-3:
                 rows = (low <= _AXIAL) & (high >= _AXIAL)
@@ -202,7 +203,7 @@ class Body:
         corners = np.array([-before, 0, to_elbow, total, total * 1.16])
         overshoot = wrist + (wrist - elbow) / max(to_wrist, 1e-3) * total * 0.16
         raw = interpolate_points(fine, corners, np.stack([start, shoulder, elbow, wrist, overshoot]))
-        smoothed = smooth_points(raw, int(round(0.30 * width / (fine[1] - fine[0]))) | 1, mirror=True)
+        smoothed = smooth_points(raw, round(0.30 * width / (fine[1] - fine[0])) | 1, mirror=True)
         distance = np.linspace(0, total * 1.06, _LIMB_POINTS)
         centre = interpolate_points(distance, fine, smoothed)
         tangent = np.gradient(centre, axis=0)
@@ -212,16 +213,15 @@ class Body:
         outer, inner = self._limb_widths(side, distance / total, centre, normal, usual)
         return Limb(distance, total, to_elbow, centre, normal, outer, inner, usual)
 
-    def _limb_widths(
-        self, side: str, along: Array, centre: Array, normal: Array, usual: Array
-    ) -> tuple[Array, Array]:
+    def _limb_widths(self, side: str, along: Array, centre: Array, normal: Array, usual: Array) -> tuple[Array, Array]:
         """Measured half widths; under a wide sleeve they are limited to what the bare part of the arm suggests."""
-        outer = mask_reach(self.person, centre, normal, 0.3 * usual, 2.3 * usual)
-        inner = mask_reach(self.person, centre, -normal, 0.3 * usual, 2.3 * usual)
+        person = self.person
+        outer = mask_reach(person.mask, person.scale, centre, normal, 0.3 * usual, 2.3 * usual)
+        inner = mask_reach(person.mask, person.scale, centre, -normal, 0.3 * usual, 2.3 * usual)
         outer, inner = np.clip(outer, 0.62 * usual, 1.55 * usual), np.clip(inner, 0.62 * usual, 1.55 * usual)
         outer = np.where(np.isnan(outer), np.where(np.isnan(inner), usual, inner), outer)
         inner = np.where(np.isnan(inner), np.minimum(outer, usual * 1.1), inner)
-        parts = self.person.parts
+        parts = person.parts
         sleeve = (parts.sleeve[side] if parts is not None else None) or 0.0
         bare = (along > sleeve + 0.06) & (along < 1)
         if bare.sum() > 2:
@@ -237,12 +237,14 @@ class Body:
 def _last_before_gap(rows: Array) -> Array:
     """Index of the last True before the first False in each row."""
     gap = ~rows
-    return np.where(gap.any(1), gap.argmax(1) - 1, rows.shape[1] - 1).clip(0)
+    return np.asarray(np.where(gap.any(1), gap.argmax(1) - 1, rows.shape[1] - 1).clip(0))
 
 
-def mask_reach(person: Person, centre: Array, direction: Array, nearest: Array, farthest: Array) -> Array:
-    """Distance from each centre along its direction to where the person ends; nan when not found in the frame."""
-    mask, scale = person.mask, person.scale
+def mask_reach(mask: Array, scale: float, centre: Array, direction: Array, nearest: Array, farthest: Array) -> Array:
+    """Distance from each centre along its direction to where ``mask`` ends; nan when not found in the frame.
+
+    ``scale``: mask pixels per unit of the points.
+    """
     steps = max(4, int(np.ceil(float((farthest - nearest).max()) * scale)))
     distance = nearest[:, None] + (farthest - nearest)[:, None] * np.linspace(0, 1, steps)[None]
     points = (centre[:, None] + direction[:, None] * distance[..., None]) * scale

@@ -10,8 +10,23 @@ import numpy as np
 from tryon.errors import TryOnError
 
 from .imaging import (
-    Array, blur, closing, components, connected_to, dilate, ellipse, erode, fills_border, grab_cut, grey, guided_filter,
-    largest_component, opening, push_pull, resize, to_lab,
+    Array,
+    blur,
+    closing,
+    components,
+    connected_to,
+    dilate,
+    ellipse,
+    erode,
+    fills_border,
+    grab_cut,
+    grey,
+    guided_filter,
+    largest_component,
+    opening,
+    push_pull,
+    resize,
+    to_lab,
 )  # fmt: skip
 
 TRANSPARENT_SHARE = 0.05  # of the pixels: from here on the file's own alpha is used
@@ -33,21 +48,21 @@ class _Backdrop:
         return self.distance < self.threshold * 1.3
 
 
-def cut_out(picture: Array, alpha: Array | None) -> Array:
-    """-> float32 alpha. Raises TryOnError garment_unsuitable."""
+def cut_out(picture: Array, alpha: Array | None) -> tuple[Array, bool]:
+    """-> (float32 alpha, whether the outline is certain). Raises TryOnError garment_unsuitable."""
     if alpha is not None and float((alpha < 250).mean()) > TRANSPARENT_SHARE:
         mask = _tidy((alpha > 127).astype(np.uint8), None)
-        return (alpha.astype(np.float32) / 255 * dilate(mask, 2)).astype(np.float32)
+        return (alpha.astype(np.float32) / 255 * dilate(mask, 2)).astype(np.float32), True
     backdrop = _backdrop(picture)
     if backdrop.plain:
         mask = _without_shadow(_flood(backdrop), backdrop)
     else:
         mask = _grab_cut(picture, _flood(backdrop), backdrop)
     mask = _open_lateral_gaps(mask, backdrop)
-    mask = _tidy(mask, backdrop.alike).astype(np.float32)
+    mask = _mend_outline(_tidy(mask, backdrop.alike), backdrop).astype(np.float32)
     radius, epsilon = (2, 1e-4) if backdrop.plain else (3, 1e-3)
     soft = np.clip((guided_filter(grey(picture), mask, radius, epsilon) - 0.1) / 0.8, 0, 1)
-    return np.minimum(soft, blur(mask, 1.0) * 1.6).clip(0, 1).astype(np.float32)
+    return np.minimum(soft, blur(mask, 1.0) * 1.6).clip(0, 1).astype(np.float32), backdrop.plain
 
 
 def _backdrop(picture: Array) -> _Backdrop:
@@ -58,7 +73,9 @@ def _backdrop(picture: Array) -> _Backdrop:
     ring[border:-border, border:-border] = False
     background, noise = _fit_background(lab, ring)
     if noise > BUSY_NOISE:
-        raise TryOnError("garment_unsuitable", f"the background is too busy (noise {noise:.0f}, limit {BUSY_NOISE:.0f})")
+        raise TryOnError(
+            "garment_unsuitable", f"the background is too busy (noise {noise:.0f}, limit {BUSY_NOISE:.0f})"
+        )
     difference = lab - background
     weighted = difference * np.array([0.7, 1.265, 1.265], np.float32)
     plain = noise < PLAIN_NOISE
@@ -77,7 +94,7 @@ def _fit_background(lab: Array, ring: Array) -> tuple[Array, float]:
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     x, y = x / width - 0.5, y / height - 0.5
     basis = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], -1)
-    rows, values = basis[ring].astype(np.float64), lab[ring].astype(np.float64)
+    rows, values = basis[ring][::5].astype(np.float64), lab[ring][::5].astype(np.float64)
     weight = 1 / (1 + (np.linalg.norm(values - np.median(values, 0), axis=1) / 12) ** 2)
     ridge = 1e-3 * len(rows) * np.diag([0.0, 1, 1, 1, 1, 1])
     residual = np.zeros(len(rows))
@@ -142,7 +159,7 @@ def _grab_cut(picture: Array, mask: Array, backdrop: _Backdrop) -> Array:
         first = cut.astype(np.uint8)
     first = cv2.medianBlur(first, 5)
     full = cv2.resize(first.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    return (full > 0.5).astype(np.uint8)
+    return np.asarray((full > 0.5).astype(np.uint8))
 
 
 def _open_lateral_gaps(mask: Array, backdrop: _Backdrop) -> Array:
@@ -163,6 +180,24 @@ def _open_lateral_gaps(mask: Array, backdrop: _Backdrop) -> Array:
         if size >= 0.0012 * area and (gap_like or not spotted):
             mask[labels == i] = 0
     return mask
+
+
+def _mend_outline(mask: Array, backdrop: _Backdrop) -> Array:
+    """Fill small notches where a pattern in the background's colour (white flowers, stripes) reaches the outline."""
+    core = erode(mask, max(3, int(0.03 * max(mask.shape)))) > 0
+    if not core.any() or (backdrop.distance < backdrop.threshold * 1.3)[core].mean() < 0.04:
+        return mask
+    ys, xs = np.nonzero(mask)
+    side = max(int(np.ptp(xs)), int(np.ptp(ys)))
+    closed = closing(np.pad(mask, side // 20), ellipse(max(5, int(0.035 * side) | 1)))
+    inset = side // 20
+    closed = closed[inset : closed.shape[0] - inset, inset : closed.shape[1] - inset]
+    mended = mask.copy()
+    count, labels, stats = components((closed > 0) & (mask == 0))
+    for i in range(1, count):
+        if stats[i, 4] < 0.003 * len(xs) and max(stats[i, 2], stats[i, 3]) < 0.07 * side:
+            mended[labels == i] = 1
+    return mended
 
 
 def _tidy(mask: Array, alike: Array | None) -> Array:
@@ -196,7 +231,7 @@ def _without_hook(cloth: Array, box: Array, single: bool) -> Array:
         hook = abs(stats[i, 0] + stats[i, 2] / 2 - (x + width / 2)) < 0.1 * width and stats[i, 1] <= y + 0.02 * height
         if stats[i, 4] > 0.004 * cloth.sum() and stats[i, 2] < 0.5 * width and not hook:
             kept[labels == i] = 1
-    return kept
+    return np.asarray(kept)
 
 
 def bleed(picture: Array, alpha: Array) -> Array:

@@ -72,8 +72,10 @@ def _shows_a_person(picture: Array, models_dir: str | Path | None) -> bool:
 def _analyse_flat(picture: Array, alpha: Array | None, category: str | None) -> Garment:
     height, width = picture.shape[:2]
     if min(height, width) < SMALLEST_SIDE:
-        raise TryOnError("garment_unsuitable", f"the picture is too small: {width} x {height}, at least {SMALLEST_SIDE}")
-    soft = cut_out(picture, alpha)
+        raise TryOnError(
+            "garment_unsuitable", f"the picture is too small: {width} x {height}, at least {SMALLEST_SIDE}"
+        )
+    soft, certain = cut_out(picture, alpha)
     mask = largest_component(soft > 0.5)
     ys, xs = np.nonzero(mask)
     if not len(xs):
@@ -87,6 +89,8 @@ def _analyse_flat(picture: Array, alpha: Array | None, category: str | None) -> 
     outline = trace(silhouette)
     guess = classify(silhouette, outline)
     garment = Garment(bleed(picture, soft), soft, silhouette, category or guess.category, outline)
+    if not certain:
+        garment.warnings.append("garment_background_textured")
     if garment.category == "lower":
         garment.bottom = find_bottom_landmarks(silhouette, guess)
         if garment.bottom.crotch_guessed:

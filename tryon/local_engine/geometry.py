@@ -10,6 +10,10 @@ import numpy as np
 from .imaging import Array, Shape
 
 
+def vec(x: float, y: float) -> Array:
+    return np.array([x, y], float)
+
+
 def length(vector: Array) -> float:
     return float(np.hypot(vector[0], vector[1]))
 
@@ -18,7 +22,7 @@ def unit(vector: Array) -> Array:
     return vector / (length(vector) + 1e-6)
 
 
-def smoothstep(low: float, high: float, value: Array) -> Array:
+def smoothstep(low: float | Array, high: float | Array, value: Array) -> Array:
     """0 below ``low``, 1 above ``high``, an S-curve between."""
     t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
@@ -60,7 +64,7 @@ def resample(points: Array, count: int) -> Array:
 def window(size: int) -> Array:
     """Normalised smoothing window with ``size`` positive weights (odd)."""
     weights = np.hanning(size + 2)[1:-1]
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 def smooth(values: Array, size: int, mirror: bool = False) -> Array:
@@ -89,7 +93,7 @@ def thin_plate_spline(source: Array, target: Array, stiffness: float = 1e-3) -> 
 
     def kernel(a: Array, b: Array) -> Array:
         square = ((a[:, None] - b[None]) ** 2).sum(-1)
-        return square * np.log(square + 1e-12)
+        return np.asarray(square * np.log(square + 1e-12))
 
     affine = np.column_stack([np.ones(count), knots])
     system = np.zeros((count + 3, count + 3))
@@ -100,6 +104,8 @@ def thin_plate_spline(source: Array, target: Array, stiffness: float = 1e-3) -> 
 
     def apply(points: Array) -> Array:
         at = (points - centre) / scale
-        return kernel(at, knots) @ weights[:count] + np.column_stack([np.ones(len(at)), at]) @ weights[count:]
+        return np.asarray(
+            kernel(at, knots) @ weights[:count] + np.column_stack([np.ones(len(at)), at]) @ weights[count:]
+        )
 
     return apply

@@ -147,7 +147,7 @@ def largest_component(mask: Array) -> Array:
     count, labels, stats = components(mask)
     if count < 2:
         return mask.astype(np.uint8)
-    return (labels == 1 + int(np.argmax(stats[1:, 4]))).astype(np.uint8)
+    return np.asarray((labels == 1 + int(np.argmax(stats[1:, 4]))).astype(np.uint8))
 
 
 def drop_specks(mask: Array, share: float) -> Array:
@@ -180,12 +180,10 @@ def grab_cut(picture: Array, trimap: Array, iterations: int) -> Array | None:
     with _grab_cut_lock:
         cv2.setRNGSeed(0)
         try:
-            cv2.grabCut(
-                picture, trimap, None, np.zeros((1, 65)), np.zeros((1, 65)), iterations, cv2.GC_INIT_WITH_MASK
-            )
+            cv2.grabCut(picture, trimap, None, np.zeros((1, 65)), np.zeros((1, 65)), iterations, cv2.GC_INIT_WITH_MASK)
         except cv2.error:  # all pixels certain, or too few of one kind
             return None
-    return ((trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)).astype(np.float32)
+    return np.asarray(((trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)).astype(np.float32))
 
 
 def push_pull(picture: Array, known: Array, gain: float = 3.0, levels: int = 8) -> Array:

@@ -91,6 +91,8 @@ def find_top_landmarks(silhouette: Silhouette, outline: Outline) -> TopLandmarks
         else:
             marks.armpit[side] = _armhole_bottom(silhouette, side, chest)
             marks.shoulder[side] = _strap_end(silhouette, neck[side], marks.armpit[side], chest, side)
+    if len(marks.sleeves) == 2:
+        _mirror_misread_sleeve(marks, real_armpits)
     for side in _OUTWARDS:
         marks.sides[side] = _side_edge(outline, marks, side, real_armpits.get(side))
     marks.hem_middle = _hem_at_middle(silhouette, marks)
@@ -184,6 +186,19 @@ def _sleeved_side(
         float(np.hypot(*(cuff_middle - seam_middle))),
     )  # fmt: skip
     return real
+
+
+def _mirror_misread_sleeve(marks: TopLandmarks, real_armpits: dict[str, Array | None]) -> None:
+    """Two sleeves of very different length: one was misread, so it takes the other's pixels and mirrored points."""
+    lengths = {side: sleeve.length for side, sleeve in marks.sleeves.items()}
+    if max(lengths.values()) < 1.4 * max(1.0, min(lengths.values())):
+        return
+    uncertain = [side for side in _OUTWARDS if real_armpits.get(side) is not None]
+    poor = uncertain[0] if len(uncertain) == 1 else max(lengths, key=lambda side: lengths[side])
+    good = "R" if poor == "L" else "L"
+    marks.sleeves[poor] = marks.sleeves[good]
+    for points in (marks.armpit, marks.shoulder):
+        points[poor] = np.array([2 * marks.centre_x - points[good][0], points[good][1]])
 
 
 def _cuff(path: Array, armpit: Array, shoulder: Array, chest: float) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def _crotch(silhouette: Silhouette, runs: dict[int, Array]) -> Array | None:
     bottom, tall = silhouette.box[3], silhouette.height
     for y in range(bottom - int(0.02 * tall), silhouette.box[1], -1):
         row = runs[y]
-        centres = [(a[1] + b[0]) / 2 for a, b in zip(row[:-1], row[1:], strict=True)]
+        centres = [(a[1] + b[0]) / 2 for a, b in pairwise(row)]
         central = [x for x in centres if abs(x - silhouette.centre_x) < 0.15 * silhouette.width]
         if central:
             found = np.array([central[0], y], float)
@@ -76,9 +77,7 @@ def _crotch(silhouette: Silhouette, runs: dict[int, Array]) -> Array | None:
     return found
 
 
-def _edges(
-    runs: dict[int, Array], rows: Array, crotch: Array | None
-) -> tuple[dict[str, Array], dict[str, Array]]:
+def _edges(runs: dict[int, Array], rows: Array, crotch: Array | None) -> tuple[dict[str, Array], dict[str, Array]]:
     outer = {"L": np.full(ROWS, np.nan), "R": np.full(ROWS, np.nan)}
     middle = np.nan if crotch is None else float(crotch[0])
     inner = {"L": np.full(ROWS, middle), "R": np.full(ROWS, middle)}

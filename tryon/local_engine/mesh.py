@@ -64,7 +64,10 @@ def rasterise(part: MeshPart, shape: Shape) -> _Raster:
         cv2.fillConvexPoly(owner, triangle, i, cv2.LINE_8, 4)
     ys, xs = np.nonzero(owner >= 0)
     raster = _Raster(
-        np.full(shape, -1e4, np.float32), np.full(shape, -1e4, np.float32), np.zeros((*shape, 2), np.float32), owner >= 0
+        np.full(shape, -1e4, np.float32),
+        np.full(shape, -1e4, np.float32),
+        np.zeros((*shape, 2), np.float32),
+        owner >= 0,
     )
     if not len(ys):
         return raster
@@ -114,7 +117,12 @@ def render(part: MeshPart, picture: Array, alpha: Array, shape: Shape) -> Layer:
 
 
 def strip(
-    name: str, source: tuple[Array, Array], target: tuple[Array, Array], v: tuple[float, float], columns: int, margin: float
+    name: str,
+    source: tuple[Array, Array],
+    target: tuple[Array, Array],
+    v: tuple[float, float],
+    columns: int,
+    margin: float,
 ) -> MeshPart:
     """A mesh between two edges with ``columns`` columns, widened by ``margin`` so that the alpha decides the edge."""
     across = np.linspace(-margin, 1 + margin, columns)[None, :, None]

@@ -115,7 +115,7 @@ def available(models_dir: str | Path | None = None) -> bool:
     """True when NumPy, a usable OpenCV and all network files are there."""
     try:
         import cv2
-        import numpy  # noqa: F401, ICN001
+        import numpy  # noqa: F401
     except ImportError:
         return False
     return hasattr(cv2, "dnn") and hasattr(cv2.dnn, "readNetFromTFLite") and not models_missing(models_dir)
@@ -190,7 +190,9 @@ def _unpack(wheel: Path, folder: Path) -> None:
                 if hashlib.sha256(content).hexdigest() != wanted.sha256:
                     raise SetupFailed(f"{wanted.member} in {wheel.name} has another checksum than expected.")
                 _write_whole(folder / wanted.name, content)
-            licences = [name for name in archive.namelist() if name.endswith((".dist-info/LICENSE", "/licenses/LICENSE"))]
+            licences = [
+                name for name in archive.namelist() if name.endswith((".dist-info/LICENSE", "/licenses/LICENSE"))
+            ]
             _write_whole(folder / "LICENSE", archive.read(licences[0]))
     except (KeyError, IndexError, zipfile.BadZipFile) as error:
         raise SetupFailed(f"{wheel.name} does not hold the expected files: {error}") from error

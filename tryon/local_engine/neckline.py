@@ -13,6 +13,8 @@ from .landmarks import TopLandmarks
 
 _ANGLES, _RADII = 49, 56
 _INNER_STEP = 3  # cells a path may jump between neighbouring angles
+_DEEPEST = 0.28  # of the chest width below the back of the neck
+_WEAKEST = 4.0  # gradient along a line that is still believed
 _COLLAR_BAND = 0.13  # of the half neck width: cloth kept above the line
 
 
@@ -28,9 +30,7 @@ class _Fan:
     inside: Array  # bool: cloth
 
     def points(self, radii: Array) -> Array:
-        return np.stack(
-            [self.centre[0] - np.cos(self.angles) * radii, self.centre[1] + np.sin(self.angles) * radii], 1
-        )
+        return np.stack([self.centre[0] - np.cos(self.angles) * radii, self.centre[1] + np.sin(self.angles) * radii], 1)
 
 
 def find_neckline(picture: Array, alpha: Array, marks: TopLandmarks) -> None:
@@ -40,6 +40,11 @@ def find_neckline(picture: Array, alpha: Array, marks: TopLandmarks) -> None:
         return
     fan = _sample(picture, alpha, marks, half)
     path = _strongest_path(fan)
+    deepest = marks.neck_opening - fan.centre[1] + _DEEPEST * marks.chest
+    if fan.radii[path[_ANGLES // 2]] > deepest:  # rather a print on the chest than a neckline
+        path = _cheapest_path(_cost(fan) + np.where(fan.radii > deepest, 60.0, 0)[None])
+        if _strength(fan, path) < _WEAKEST:
+            return
     edge = fan.gradient[np.arange(_ANGLES), path]
     radii = _smooth_radii(fan, path, edge)
     line = fan.points(radii)
@@ -72,10 +77,7 @@ def _sample(picture: Array, alpha: Array, marks: TopLandmarks, half: float) -> _
 
 def _strongest_path(fan: _Fan) -> Array:
     """Radius index per angle. An inner arc that is strong all along beats the edge of a print further down."""
-    relative, bend = fan.radii / fan.half, np.sin(fan.angles)[:, None]
-    penalty = np.where(relative < 1 - 0.45 * bend, 8.0, 0) + np.where(relative > 1 + 1.2 * bend**1.5, 8.0, 0)
-    penalty += 1.2 * np.abs(relative - (1 + 0.12 * bend))
-    cost = 4 * penalty - np.minimum(fan.gradient, 28.0)
+    relative, cost = fan.radii / fan.half, _cost(fan)
     candidate = _cheapest_path(cost)
     best_strength, best = _strength(fan, candidate), candidate
     for _ in range(4):
@@ -88,6 +90,15 @@ def _strongest_path(fan: _Fan) -> Array:
             best_strength, best = strength, inner
         candidate = inner
     return best
+
+
+def _cost(fan: _Fan) -> Array:
+    """Price of each cell: low on strong edges, high far from where necklines usually run."""
+    relative, bend = fan.radii / fan.half, np.sin(fan.angles)[:, None]
+    penalty = np.where(relative < 1 - 0.45 * bend, 8.0, 0) + np.where(relative > 1 + 1.2 * bend**1.5, 8.0, 0)
+    penalty += 1.2 * np.abs(relative - (1 + 0.12 * bend))
+    out: Array = 4 * penalty - np.minimum(fan.gradient, 28.0)
+    return out
 
 
 def _strength(fan: _Fan, path: Array) -> float:

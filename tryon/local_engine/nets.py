@@ -87,7 +87,7 @@ def load(models_dir: str | Path | None = None) -> Nets:
 
 
 def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-np.clip(x, -50, 50)))
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -50, 50))))
 
 
 def _rotated_crop(picture: Array, centre: Array, size: float, angle: float, side: int) -> tuple[Array, Array]:
@@ -165,7 +165,7 @@ def _faces_in(net: Net, picture: Array, threshold: float) -> list[Face]:
 
 
 def find_faces(nets: Nets, picture: Array, threshold: float = 0.6) -> list[Face]:
-    """Faces of the whole frame and of overlapping half-size tiles, which catch the small head of a full-length photo."""
+    """Faces of the whole frame and of overlapping half-size tiles: those find the small head of a full-length photo."""
     height, width = picture.shape[:2]
     faces = _faces_in(nets.face, picture, threshold)
     tile = int(max(width, height) * 0.5)

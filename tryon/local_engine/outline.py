@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import cv2
@@ -60,7 +61,7 @@ def row_runs(mask: Array, y: int) -> Array:
 
 
 def _gaps(runs: Array) -> list[tuple[int, int]]:
-    return [(int(a[1]), int(b[0])) for a, b in zip(runs[:-1], runs[1:], strict=True)]
+    return [(int(a[1]), int(b[0])) for a, b in pairwise(runs)]
 
 
 def arc(points: Array, start: int, end: int) -> Array:
@@ -88,13 +89,27 @@ def trace(silhouette: Silhouette) -> Outline:
     outline = Outline(points, turning, hem, {"L": None, "R": None})
     for side in ("L", "R"):
         outline.armpit[side] = _armpit(silhouette, outline, side, notches.get(side))
+    _mirror_single_armpit(silhouette, outline)
     return outline
+
+
+def _mirror_single_armpit(silhouette: Silhouette, outline: Outline) -> None:
+    """One clear armpit and none on the other side: take the outline's most concave point near its mirror image."""
+    found = [side for side in ("L", "R") if outline.armpit[side] is not None]
+    if len(found) != 1:
+        return
+    other = "R" if found[0] == "L" else "L"
+    x, y = outline.points[outline.armpit[found[0]]]
+    distance = np.hypot(*(outline.points - np.array([2 * silhouette.centre_x - x, y])).T)
+    near = np.flatnonzero((distance < 0.08 * silhouette.width) & (outline.turning < -12))
+    if len(near):
+        outline.armpit[other] = int(near[np.argmin(outline.turning[near])])
 
 
 def _turning(points: Array, step: int) -> Array:
     before, after = points - np.roll(points, step, 0), np.roll(points, -step, 0) - points
     cross = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
-    return np.degrees(np.arctan2(cross, (before * after).sum(1)))
+    return np.asarray(np.degrees(np.arctan2(cross, (before * after).sum(1))))
 
 
 def _hem_corners(silhouette: Silhouette, points: Array) -> tuple[dict[str, int], dict[str, int]]:
@@ -188,7 +203,9 @@ def classify(silhouette: Silhouette, outline: Outline) -> Guess:
     points, sleeved = outline.points, outline.sleeved
     aspect = silhouette.height / silhouette.width
     gap, (notch, notch_width) = _leg_gap(silhouette), _neck_notch(silhouette)
-    top, high, middle, low = (_width(silhouette, a, b) for a, b in ((0, 0.02), (0.04, 0.08), (0.45, 0.55), (0.88, 0.97)))
+    top, high, middle, low = (
+        _width(silhouette, a, b) for a, b in ((0, 0.02), (0.04, 0.08), (0.45, 0.55), (0.88, 0.97))
+    )
     left, right = outline.armpit["L"], outline.armpit["R"]
     if left is not None and right is not None:
         chest = abs(points[right, 0] - points[left, 0])

@@ -70,7 +70,9 @@ def parse(person: Person, mesh: Array | None) -> None:
     label = np.where(person.mask > 0.5, posterior.argmax(0), -1)
     near_seed = seeds["hair"] | (cv2.dilate(seeds["hair"].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
     loose = (label == 1) & ~connected_to(label == 1, near_seed)
-    label = np.where(loose, 2, label)
+    # dark skin in the chin's shadow reads as hair: in the neck it is skin unless it clearly looks like cloth
+    neck_skin = geometry.neck_zone & (skin.likelihood > 0.03) & (3 * posterior[0] > posterior[2])
+    label = np.where(loose, np.where(neck_skin, 0, 2), label)
     bare_share = posterior[0] / (posterior[0] + posterior[2] + 1e-6)
     person.parts = Parts(
         skin=label == 0, hair=label == 1, upper=label == 2, lower=label == 3, face=face.oval,
@@ -97,7 +99,9 @@ def _face_geometry(person: Person, mesh: Array | None) -> _Face:
     height = width * 1.3
     up = spine_unit(person)
     nose_seen = person.visibility[NOSE] > 0.3
-    centre = person.joints[NOSE] * person.scale if nose_seen else person.shoulder_centre * person.scale + up * height * 1.1
+    centre = (
+        person.joints[NOSE] * person.scale if nose_seen else person.shoulder_centre * person.scale + up * height * 1.1
+    )
     chin, top = centre - up * height * 0.5, centre + up * height * 0.5
     distance, _ = capsule(shape, chin * 0.2 + centre * 0.8, top * 0.2 + centre * 0.8, width * 0.45, width * 0.45)
     oval = (distance < 1).astype(np.float32) * float(nose_seen)
@@ -265,11 +269,13 @@ def _posterior(
     bins = (quantised[..., 0] * _BINS + quantised[..., 1]) * _BINS + quantised[..., 2]
     body = person.mask > 0.5
     overall = _histogram(bins, body.astype(np.float32), 1.4)[bins]
-    likelihood = {}
+    likelihood: dict[str, Array] = {}
     for name in CLASSES:
         seed = seeds[name].astype(np.float32)
-        known = seed.sum() >= 25
-        likelihood[name] = 0.97 * _histogram(bins, seed)[bins] + 0.03 * overall if known else np.float32(1e-5)
+        if seed.sum() >= 25:
+            likelihood[name] = 0.97 * _histogram(bins, seed)[bins] + 0.03 * overall
+        else:
+            likelihood[name] = np.full(body.shape, 1e-5, np.float32)
     enough_face = skin.sure.sum() > 40
     level = np.median(likelihood["skin"][skin.sure]) if enough_face else np.percentile(overall[body], 80)
     gaussian = skin.likelihood * level

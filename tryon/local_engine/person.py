@@ -107,7 +107,8 @@ class Person:
     head: Head | None = None
     zones: Zones | None = None
     parts: Parts | None = None
-    drawn: bool = False  # a mannequin: no old clothes, shading is exact
+    drawn: bool = False  # a mannequin: no old clothes, light and landmarks are exact
+    light: Array | None = None  # drawn only: light factor, crop size
     torso_profile: tuple[Array, Array] | None = None  # drawn only: axial positions, half widths in shoulder widths
     hips_visible: bool = False
     knees_visible: bool = False
@@ -120,7 +121,7 @@ class Person:
     @property
     def across(self) -> Array:
         """Unit vector from the wearer's right to left shoulder: to the right of the picture."""
-        return (self.joints[L_SHOULDER] - self.joints[R_SHOULDER]) / (self.shoulder_width + 1e-6)
+        return np.asarray((self.joints[L_SHOULDER] - self.joints[R_SHOULDER]) / (self.shoulder_width + 1e-6))
 
     @property
     def down(self) -> Array:

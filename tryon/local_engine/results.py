@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+ENGINE_VERSION = "0.1"  # stored with each result; changes when the same inputs give another picture
+CATEGORIES = ("upper", "lower", "full")
+
 Quality = Literal["full", "reduced"]
 
 
@@ -25,6 +28,14 @@ class EngineResult:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonCheck:
+    """What a person's photo is good for."""
+
+    categories: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MannequinInfo:
     """A drawn figure that ships with the package and can stand in for a person."""
 
@@ -34,4 +45,4 @@ class MannequinInfo:
     skin_tone: str  # "light", "medium", "tan", "brown", "dark"
     body: str  # "f", "m" or "neutral"
     kind: str  # "full" shows the feet, "upper" ends at the hips
-    picture: Path
+    picture: Path  # JPEG

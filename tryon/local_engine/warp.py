@@ -12,13 +12,14 @@ import numpy as np
 
 from .body import Body, Limb
 from .garment import Garment
-from .geometry import smooth, smoothstep, thin_plate_spline
+from .geometry import smooth, smoothstep, thin_plate_spline, vec
 from .imaging import Array, dilate
 from .joints import ARMS, OTHER
 from .landmarks import SIDE_ROWS, SLEEVE_ROWS, Sleeve, TopLandmarks
 from .mesh import MeshPart, strip
 
 EASE = 1.05  # garment chest to body chest
+_TOP_LENGTH = 0.87  # photographed tops look longer than they hang
 _LONG_SLEEVE = 0.74  # sleeve to body length from which a sleeve goes to the wrist
 _SIDES = (("L", -1), ("R", 1))  # picture side and its direction
 
@@ -73,10 +74,15 @@ def _fit(body: Body, garment: Garment, marks: TopLandmarks) -> Fit:
     half = (chest_half["L"] + chest_half["R"]) / 2
     across_scale = 2 * half * EASE * width / marks.chest
     top_axial = -0.12 * width / torso
-    natural = marks.length * across_scale * (1 + 0.18 * marks.flatness)
+    # wider sizes are hardly longer: length follows the width only in part
+    natural = marks.length * across_scale * (1 + 0.18 * marks.flatness) * float(np.clip(0.50 / half, 0.7, 1.15)) ** 0.6
+    if garment.category == "upper":
+        natural *= _TOP_LENGTH
     hem_axial = _hem_axial(body, garment, top_axial + natural / torso)
     neck_u, shoulder_u = _shoulder_spread(marks, half)
-    fit = Fit({}, {}, {}, {}, neck_u, armpit_axial, hem_axial, across_scale, (hem_axial - top_axial) * torso / marks.length)
+    fit = Fit(
+        {}, {}, {}, {}, neck_u, armpit_axial, hem_axial, across_scale, (hem_axial - top_axial) * torso / marks.length
+    )
     for side, direction in _SIDES:
         wearer = OTHER[side]
         fit.neck[side] = body.on_shoulder(direction * neck_u + body.neck_shift * 0.9)
@@ -92,7 +98,7 @@ def _fit(body: Body, garment: Garment, marks: TopLandmarks) -> Fit:
 def _hem_axial(body: Body, garment: Garment, natural: float) -> float:
     """Hem position; a short top is pulled down a little when that hides the hem of the old one."""
     if garment.category == "full":
-        return float(np.clip(natural, 1.25, 3.2))
+        return float(np.clip(natural, 1.45, 3.2))
     axial = float(np.clip(natural, 0.72, 1.32))
     parts = body.person.parts
     old = parts.hem if parts is not None else None
@@ -114,9 +120,7 @@ def _shoulder_spread(marks: TopLandmarks, half: float) -> tuple[float, float]:
     return neck_u, float(np.clip(reach["shoulder"] * half * 1.03, neck_u + 0.05, 0.58))
 
 
-def _side_target(
-    body: Body, garment: Garment, marks: TopLandmarks, fit: Fit, side: str, armpit_half: float
-) -> Array:
+def _side_target(body: Body, garment: Garment, marks: TopLandmarks, fit: Fit, side: str, armpit_half: float) -> Array:
     """(40, 2): the garment's own width, kept between the body's width and a limit."""
     wearer, direction = OTHER[side], -1 if side == "L" else 1
     along = np.linspace(0, 1, SIDE_ROWS)
@@ -172,14 +176,12 @@ def _control_points(body: Body, garment: Garment, marks: TopLandmarks, fit: Fit)
     elif marks.neckline is not None:
         front = marks.neckline[len(marks.neckline) // 2, 1]
         front = front if marks.inside_back is not None else max(marks.neck_opening, neck_middle[1])
-        drop = max((front - neck_middle[1]) * fit.down_scale, 0.02 * body.width)
+        drop = max((front - neck_middle[1]) * min(fit.down_scale, fit.across_scale), 0.02 * body.width)
         pairs.append((np.array([marks.centre_x, front]), fit.neck_middle + body.down * drop))
     return np.array([a for a, _ in pairs], float), np.array([b for _, b in pairs], float)
 
 
-def _slope_points(
-    body: Body, garment: Garment, marks: TopLandmarks, fit: Fit, side: str
-) -> list[tuple[Array, Array]]:
+def _slope_points(body: Body, garment: Garment, marks: TopLandmarks, fit: Fit, side: str) -> list[tuple[Array, Array]]:
     """Two points of the shoulder slope between neck and shoulder end."""
     direction = -1 if side == "L" else 1
     end_u = abs(body.frame(fit.shoulder[side])[1])
@@ -208,7 +210,7 @@ def _seam_point(marks: TopLandmarks, fit: Fit, side: str) -> tuple[Array, Array]
 def _torso_polygon(marks: TopLandmarks) -> Array:
     """The garment's body in its picture: cut at the sleeve seams, with a margin elsewhere."""
     chest = marks.chest
-    margin = 0.0 if marks.low_armpits else 0.03 * chest
+    margin = (-0.012 if marks.low_armpits else 0.03) * chest
     below_hem = float(np.clip(marks.hem_middle - marks.hem, 0, 0.12 * chest)) + 0.03 * chest
     neck_top = min(marks.neck["L"][1], marks.neck["R"][1])
     top = (marks.collar.top if marks.collar is not None else neck_top) - 0.04 * chest
@@ -220,14 +222,14 @@ def _torso_polygon(marks: TopLandmarks) -> Array:
         out = np.array([direction * chest, 0.0])
         points = [
             np.array([neck[0], top]) + out * 0.02,
-            neck + out * 0.02 - [0, 0.04 * chest],
-            (neck + shoulder) / 2 + out * 0.01 - [0, 0.05 * chest],
-            shoulder + [beside * 0.3, -(0.05 if sleeved else 0.04) * chest],
-            shoulder + [beside, 0],
-            armpit + [beside, 0],
+            neck + out * 0.02 - vec(0, 0.04 * chest),
+            (neck + shoulder) / 2 + out * 0.01 - vec(0, 0.05 * chest),
+            shoulder + vec(beside * 0.3, -(0.05 if sleeved else 0.04) * chest),
+            shoulder + vec(beside, 0),
+            armpit + vec(beside, 0),
         ]
-        points += list(marks.sides[side][3:] + [direction * margin, 0])
-        return [*points, marks.sides[side][-1] + [direction * margin, below_hem]]
+        points += list(marks.sides[side][3:] + vec(direction * margin, 0))
+        return [*points, marks.sides[side][-1] + vec(direction * margin, below_hem)]
 
     return np.array(edge("L", -1) + edge("R", 1)[::-1], float)
 
@@ -241,7 +243,7 @@ def _cells_near(polygon: Array, grid: Array, alpha: Array, step: float) -> Array
     xs = np.clip(np.round(centres[..., 0]).astype(int), 0, mask.shape[1] - 1)
     ys = np.clip(np.round(centres[..., 1]).astype(int), 0, mask.shape[0] - 1)
     on_picture = (centres >= -step).all(-1) & (centres <= np.array(mask.shape[::-1]) + step).all(-1)
-    return (mask[ys, xs] > 0) & on_picture
+    return np.asarray((mask[ys, xs] > 0) & on_picture)
 
 
 def _cloth_coordinates(grid: Array, marks: TopLandmarks) -> Array:
@@ -278,7 +280,10 @@ def _sleeve_mesh(body: Body, marks: TopLandmarks, fit: Fit, side: str, sleeve: S
     under_edge = centre - under_normal * (inner + wider * 1.1)[:, None]
     joined = smoothstep(0, 0.75 if relative < 0.5 else 0.30, along)[:, None]
     under_edge = (1 - joined) * (fit.armpit[side] + (centre - centre[0]) * 0.8) + joined * under_edge
-    part = strip("sleeve" + wearer, (sleeve.over, sleeve.under), (upper_edge, under_edge), (0.0, 1.0), 13, 0.07)
+    under = sleeve.under
+    if marks.low_armpits:  # the sleeve touches the body: stay clear of the seam of background between them
+        under = under + (sleeve.over - under) * 0.06
+    part = strip("sleeve" + wearer, (sleeve.over, under), (upper_edge, under_edge), (0.0, 1.0), 13, 0.07)
     # one more row past the cuff, so that the garment's own alpha ends it
     for name in ("source", "target", "uv"):
         rows = getattr(part, name)
@@ -299,7 +304,7 @@ def _sleeve_ease(
         bare * 1.05 + 0.008 * width,
         bare * (1.40 if short else 1.24) + 0.012 * width,
     )
-    return (wanted - bare) * smoothstep(-0.05, 0.5 if short else 0.25, along) + 0.010 * width * (1 - along)
+    return np.asarray((wanted - bare) * smoothstep(-0.05, 0.5 if short else 0.25, along) + 0.010 * width * (1 - along))
 
 
 def _under_normal(body: Body, arm: Limb, wearer: str, distance: Array, normal: Array) -> Array:
@@ -310,4 +315,4 @@ def _under_normal(body: Body, arm: Limb, wearer: str, distance: Array, normal: A
     straight = np.array([upper[1], -upper[0]]) * joints.sign
     weight = smoothstep(0.45 * arm.to_elbow, 0.95 * arm.to_elbow, distance)[:, None]
     mixed = straight[None] * (1 - weight) + normal * weight
-    return mixed / np.hypot(*mixed.T)[:, None]
+    return np.asarray(mixed / np.hypot(*mixed.T)[:, None])

@@ -15,9 +15,7 @@ from .joints import ARMS
 from .person import Person
 
 
-def cut_from_person(
-    picture: Array, category: str | None, models_dir: str | Path | None
-) -> tuple[Array, str]:
+def cut_from_person(picture: Array, category: str | None, models_dir: str | Path | None) -> tuple[Array, str]:
     """-> (alpha uint8 of the garment, category). Raises TryOnError garment_unsuitable."""
     try:
         person = persons.analyse(picture, models_dir, strict=False)

@@ -1,0 +1,163 @@
+"""Drawn mannequins as persons: the figure, its backdrop and its exact landmarks."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .catalogue import FOLDER, figure, figures
+from .geometry import grid, vec
+from .imaging import Array, blur, resize, to_lab
+from .joints import JOINT_COUNT, SIDES
+from .parsing import body_zones
+from .person import ANALYSIS_SIDE, Head, Parts, Person
+
+BACKDROP = (240, 238, 235)
+THUMBNAIL = (36, 24)  # height, width of the grey fingerprint
+LIGHT_RANGE = 1.25  # light factor of a white pixel in the light file
+_SAME_PICTURE = 3.0  # mean grey difference up to which a picture is taken for the mannequin's own
+_TOP_CROP_AXIAL = 1.72  # a top's picture ends here
+_TOP_CROP_ASPECT = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """Pixels of one figure and what is known about it; lengths in ``known`` are in pixels of the full-size picture."""
+
+    known: dict[str, Any]
+    rgba: Array
+    light: Array  # factor for cloth, float32
+    arms: Array  # float32, 0 to 1
+
+
+def load(key: str, category: str, background: tuple[int, int, int] | None = None) -> Person:
+    """The figure in front of a plain colour, framed for a garment of ``category``. Raises KeyError.
+
+    Tops are shown from above the head to the thighs, in 4:5; everything else whole.
+    """
+    drawing = _figure_files(key)
+    picture = place_on_backdrop(drawing.rgba, background or BACKDROP, drawing.known)
+    height, width = picture.shape[:2]
+    left = 0
+    if category == "upper":
+        known = drawing.known
+        height = int(known["shoulder_centre"][1] + _TOP_CROP_AXIAL * known["torso"])
+        width = min(width, round(height * _TOP_CROP_ASPECT))
+        left = int(known["shoulder_centre"][0] - width / 2)
+    window = np.s_[:height, left : left + width]
+    framed = np.ascontiguousarray(picture[window])
+    return _as_person(
+        drawing.known, framed, drawing.rgba[..., 3][window], drawing.light[window], drawing.arms[window], 1.0, left
+    )
+
+
+def recognise(photo: Array) -> Person | None:
+    """The mannequin whose own picture ``photo`` is, perhaps scaled or re-encoded; None for anything else."""
+    height, width = photo.shape[:2]
+    found = fingerprint(photo).astype(np.float32)
+    for key, known in figures().items():
+        if abs(width / height - known["width"] / known["height"]) > 0.01:
+            continue
+        own = np.frombuffer(base64.b64decode(known["fingerprint"]), np.uint8).reshape(THUMBNAIL)
+        if float(np.abs(found - own).mean()) < _SAME_PICTURE:
+            drawing = _figure_files(key)
+            alpha, light, arms = (
+                resize(a, (height, width)) for a in (drawing.rgba[..., 3], drawing.light, drawing.arms)
+            )
+            return _as_person(known, photo, alpha, light, arms, height / known["height"], 0)
+    return None
+
+
+def fingerprint(picture: Array) -> Array:
+    """Small grey version, uint8."""
+    return resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), THUMBNAIL)
+
+
+@cache
+def _figure_files(key: str) -> _Figure:
+    known = figure(key)
+    raw = cv2.imread(str(FOLDER / f"{key}.webp"), cv2.IMREAD_UNCHANGED)
+    maps = cv2.imread(str(FOLDER / f"{key}-maps.webp"), cv2.IMREAD_COLOR)
+    if raw is None or maps is None:
+        raise FileNotFoundError(f"the files of mannequin {key} are missing from {FOLDER}")
+    rgba = cv2.cvtColor(raw, cv2.COLOR_BGRA2RGBA)
+    fields = resize(maps.astype(np.float32) / 255, (rgba.shape[0], rgba.shape[1]))
+    return _Figure(
+        known, rgba, np.ascontiguousarray(fields[..., 2]) * LIGHT_RANGE, np.ascontiguousarray(fields[..., 1])
+    )
+
+
+def place_on_backdrop(rgba: Array, colour: tuple[int, int, int], known: dict[str, Any]) -> Array:
+    """The figure on a softly lit wall and floor with its contact shadow, uint8."""
+    shape = (rgba.shape[0], rgba.shape[1])
+    xs, ys = grid(shape)
+    x, y = xs / shape[1] - 0.5, ys / shape[0]
+    glow = 1.015 - 0.10 * np.clip(np.hypot(x * 1.1, (y - 0.42) * 0.9), 0, 1) ** 2
+    floor = known["floor"] / shape[0]
+    glow *= 1 - 0.035 * np.clip((y - floor + 0.06) / 0.10, 0, 1)
+    alpha = rgba[..., 3].astype(np.float32) / 255
+    unit = known["unit"]
+    wall_shadow = np.zeros(shape, np.float32)
+    dx, dy = int(0.10 * unit), int(0.06 * unit)
+    wall_shadow[dy:, dx:] = alpha[:-dy, :-dx]
+    glow *= 1 - 0.05 * blur(wall_shadow, 0.12 * unit)
+    centre = known["shoulder_centre"][0]
+    for spread, depth in ((0.75, 0.16), (0.42, 0.20)):
+        distance = ((xs - centre) / (spread * unit)) ** 2 + ((ys - known["floor"]) / (0.16 * spread * unit)) ** 2
+        glow *= 1 - depth * np.exp(-distance)
+    wall = np.array(colour, np.float32) * glow[..., None].astype(np.float32)
+    return np.asarray(np.clip(wall + (rgba[..., :3] - wall) * alpha[..., None], 0, 255).astype(np.uint8))
+
+
+def _as_person(
+    known: dict[str, Any], picture: Array, alpha: Array, light: Array, arms: Array, zoom: float, left: int
+) -> Person:
+    """``zoom``: size of ``picture`` relative to the full-size figure; ``left``: columns cut off at the left."""
+    shift = np.array([left, 0])
+    joints = np.array(known["joints"], float) * zoom - shift
+    centre = np.array(known["shoulder_centre"]) * zoom - shift
+    torso = known["torso"] * zoom
+    person = Person(
+        photo=picture, origin=(0, 0), picture=picture, joints=joints, visibility=np.ones(JOINT_COUNT), warnings=[],
+        shoulder_centre=centre, hip_centre=centre + vec(0, torso), shoulder_width=known["unit"] * zoom, torso=torso,
+        drawn=True, light=light, matte=alpha.astype(np.float32) / 255, hips_visible=True, knees_visible=True,
+        ankles_visible=True,
+    )  # fmt: skip
+    profile = known["torso_profile"]
+    person.torso_profile = np.array(profile["axial"]), np.array(profile["half_width"])
+    head = known["head"]
+    person.head = Head(
+        head["width"] * zoom, head["height"] * zoom,
+        np.array(head["chin"]) * zoom - shift, np.array(head["centre"]) * zoom - shift,
+    )  # fmt: skip
+    person.scale = min(1.0, ANALYSIS_SIDE / max(person.shape))
+    small = (round(person.shape[0] * person.scale), round(person.shape[1] * person.scale))
+    person.small = resize(picture, small)
+    person.mask = (resize(person.matte, small) > 0.5).astype(np.float32)
+    person.zones = body_zones(person)
+    person.parts = _parts(person, resize(arms, small) > 0.5)
+    return person
+
+
+def _parts(person: Person, arms: Array) -> Parts:
+    """A mannequin wears nothing that would have to go. Its arms are the "skin" that may lie in front of a garment."""
+    head, scale = person.head, person.scale
+    body = person.mask > 0.5
+    nothing = np.zeros_like(body)
+    xs, ys = grid((body.shape[0], body.shape[1]))
+    face = np.zeros(body.shape, np.float32)
+    if head is not None:
+        x, y = head.centre * scale
+        inside = np.hypot((xs - x) / (head.width * 0.52 * scale), (ys - y) / (head.height * 0.55 * scale)) < 1
+        face = (inside & body).astype(np.float32)
+    lab = to_lab(person.small).astype(np.float32)
+    return Parts(
+        skin=arms & body, hair=nothing, upper=nothing, lower=nothing, face=face,
+        skin_likelihood=body.astype(np.float32), skin_lab=np.median(lab[body], 0),
+        sleeve=dict.fromkeys(SIDES, 0.0), hem=0.9,
+    )  # fmt: skip

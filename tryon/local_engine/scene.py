@@ -1,0 +1,136 @@
+"""Full-size fields of one person that the composing steps share. All float32 unless said otherwise."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from .body import Body
+from .imaging import Array, Shape, dilate, erode, grey, grow, guided_filter, lab_to_rgb, push_pull, resize, to_lab
+from .joints import OTHER, SIDES
+from .parsing import certain_skin
+from .person import ArmZone, Parts, Person, Zones
+
+
+class Scene:
+    """One person, ready to be dressed."""
+
+    def __init__(self, person: Person) -> None:
+        if person.parts is None or person.zones is None:
+            raise ValueError("the person has not been parsed")
+        self.person = person
+        self.parts: Parts = person.parts
+        self.zones: Zones = person.zones
+        self.body = Body(person)
+        self.shape: Shape = person.shape
+        self.width = person.shoulder_width
+        self.photo = person.picture.astype(np.float32)
+        self.inside: Array = self.enlarge(person.mask) > 0.5  # bool
+
+    def enlarge(self, field: Array) -> Array:
+        return grow(field, self.shape)
+
+    def soft(self, mask: Array) -> Array:
+        """A part's mask with its border laid on the picture's edges."""
+        radius = max(2, int(2.5 / self.person.scale))
+        return np.clip((guided_filter(self._guide, self.enlarge(mask), radius, 6e-4) - 0.12) / 0.76, 0, 1)
+
+    @cached_property
+    def _guide(self) -> Array:
+        return grey(self.person.picture)
+
+    @cached_property
+    def skin(self) -> Array:
+        return self.soft(self.parts.skin)
+
+    @cached_property
+    def hair(self) -> Array:
+        return self.soft(self.parts.hair)
+
+    @cached_property
+    def face(self) -> Array:
+        return self.enlarge(self.parts.face)
+
+    @cached_property
+    def lab(self) -> Array:
+        return to_lab(self.person.picture).astype(np.float32)
+
+    @cached_property
+    def axial(self) -> Array:
+        return self.enlarge(self.zones.axial)
+
+    @cached_property
+    def lateral(self) -> Array:
+        return self.enlarge(self.zones.lateral)
+
+    @cached_property
+    def arm(self) -> Array:
+        return self.enlarge(self.zones.arm)
+
+    @cached_property
+    def hand(self) -> Array:
+        return self.enlarge(self.zones.hand)
+
+    @cached_property
+    def background(self) -> Array:
+        """The picture without the person: filled from what is certainly background."""
+        half: Shape = (-(-self.shape[0] // 2), -(-self.shape[1] // 2))
+        away = dilate(resize(self.person.matte, half) > 0.03, 2) == 0
+        filled = push_pull(resize(self.person.picture, half), away.astype(np.float32))
+        return resize(filled, self.shape)
+
+    @cached_property
+    def colours(self) -> SkinColours:
+        return SkinColours(self)
+
+    def arm_share(self, side: str) -> float:
+        """The elbow's place along the arm."""
+        limb = self.body.arms[side]
+        return limb.to_elbow / limb.total
+
+    def along_arm(self, side: str) -> Array:
+        """Position along the arm, analysis size: 0 shoulder, 1 wrist, 1.05 hand."""
+        return self.zones.arms[side].along(self.arm_share(side))
+
+    def arm_zone(self, side: str) -> ArmZone:
+        return self.zones.arms[side]
+
+    def sleeve_worn(self, side: str) -> float:
+        return self.parts.sleeve[side] or 0.0
+
+
+class SkinColours:
+    """Skin colours of the neck and the arms, taken where skin is certainly visible. RGB float32."""
+
+    def __init__(self, scene: Scene) -> None:
+        person, parts, zones = scene.person, scene.parts, scene.zones
+        self._small = person.small
+        self.certain = certain_skin(parts).astype(np.float32)
+        off_face = dilate(parts.face > 0.5, 2) == 0
+        neck = self.certain * ((zones.axial > -0.45) & (zones.lateral < 0.5) & (zones.arm > 0.9) & (zones.hand > 1.2))
+        neck *= erode(parts.face > 0.5, 2) == 0
+        from_face = lab_to_rgb(parts.skin_lab)
+        neck_median = self._median(neck)
+        fallback = from_face * 0.93 if neck_median is None else neck_median
+        self.neck_field = push_pull(self._small, neck) if neck.sum() >= 60 else self._flat(fallback)
+        self.arm_masks = {}
+        medians = {}
+        for side in SIDES:
+            zone = zones.arms[side]
+            near = (zone.distance < 1.15) | (zone.hand < 1.0)
+            self.arm_masks[side] = self.certain * (near & (zones.axial > -0.05) & off_face)
+            medians[side] = self._median(self.arm_masks[side])
+        self.arm = {}
+        for side in SIDES:
+            candidates = (medians[side], medians[OTHER[side]], neck_median, from_face * 0.95)
+            self.arm[side] = next(colour for colour in candidates if colour is not None)
+
+    def _median(self, mask: Array) -> Array | None:
+        if (mask > 0).sum() <= 30:
+            return None
+        out: Array = np.median(self._small[mask > 0], 0).astype(np.float32)
+        return out
+
+    def _flat(self, colour: Array) -> Array:
+        return np.broadcast_to(colour.astype(np.float32), self._small.shape).copy()

@@ -1,0 +1,63 @@
+"""Light for the new garment: folds and form of the clothes in the photo, shadows between the layers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .imaging import Array, blur, erode
+from .mesh import Layer
+from .scene import Scene
+
+
+def photo_light(scene: Scene, part: str, fold_strength: float = 0.8) -> Array:
+    """Factor per pixel from the clothes worn in the photo (``part``: "upper" or "lower").
+
+    Only plain clothes tell the light: the more pattern, the weaker the factor.
+    """
+    if scene.person.light is not None:
+        return scene.person.light
+    width, lab = scene.width, scene.lab
+    worn = scene.enlarge(getattr(scene.parts, part)) > 0.6
+    cloth = erode(worn, 2).astype(np.float32)
+    if cloth.sum() <= 50:
+        return np.ones(scene.shape, np.float32)
+    wide = 0.11 * width
+    weight = blur(cloth, wide) + 1e-3
+    lightness = np.log(lab[..., 0] + 8)
+    low = blur(lightness * cloth, wide) / weight
+    folds = (blur(lightness, 0.012 * width) - low) * cloth
+    on_cloth = cloth > 0
+    chroma = blur(lab[..., 1:] * cloth[..., None], wide) / weight[..., None]
+    pattern = float(np.linalg.norm(lab[..., 1:] - chroma, axis=-1)[on_cloth].mean())
+    plainness = float(np.clip(1.6 - pattern / 4, 0, 1) * np.clip(2.2 - float(folds[on_cloth].std()) / 0.06, 0, 1))
+    fold = np.exp(np.clip(folds, -0.22, 0.16) * fold_strength * plainness)
+    form = np.exp(np.clip((low - np.median(low[on_cloth])) * cloth, -0.3, 0.18) * 0.42 * max(0.35, plainness))
+    form = blur(np.where(on_cloth, form, 1).astype(np.float32), 0.03 * width)
+    inner = blur(erode(worn, max(2, int(0.035 * width))).astype(np.float32), 0.03 * width)
+    return (1 + (np.where(on_cloth, fold, 1) * form - 1) * inner).astype(np.float32)
+
+
+def exposure(scene: Scene) -> float:
+    """A dim photo gets a dimmer garment. Dark clothes in a bright room do not make a photo dim."""
+    if scene.person.drawn:
+        return 1.0
+    return float(np.clip(np.percentile(scene.lab[::4, ::4, 0], 98) / 235, 0.82, 1.0))
+
+
+def shadow_of(mask: Array, drop: float, spread: float) -> Array:
+    """Soft shadow of ``mask`` cast ``drop`` pixels down."""
+    shifted = np.zeros_like(mask)
+    pixels = max(0, int(drop))
+    shifted[pixels:] = mask[: mask.shape[0] - pixels]
+    return np.clip(blur(shifted, spread), 0, 1)
+
+
+def over(below: Array, colour: Array, alpha: Array) -> Array:
+    """``colour`` on top of ``below``; changes and returns ``below``."""
+    below += (colour - below) * alpha[..., None]
+    return below
+
+
+def paint(below: Array, layer: Layer, factor: Array) -> Array:
+    """A lit garment layer on top of ``below``."""
+    return over(below, np.clip(layer.colour * factor[..., None], 0, 255), layer.alpha)
