@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
 
 from tests.providers.fakes import jpeg, setting
 from tryon.admission import store_photo
@@ -33,6 +34,12 @@ def unavailable(what: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is missing, and with CI=true nothing is skipped")
     pytest.skip(f"NOT RUN: {what} is missing")
+
+
+def only_on_postgres() -> None:
+    """For tests about row locks. ``tests/run.py`` has a pass of its own for them, which fails when it can't run."""
+    if connection.vendor != "postgresql":
+        pytest.skip("runs in the PostgreSQL pass (TEST_DATABASE=postgres)")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,6 @@
 """The settings table of the README, made from tryon/conf.py.
 
-    python -m tests.settings_table --write
+python -m tests.settings_table --write
 """
 
 from __future__ import annotations

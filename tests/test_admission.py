@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from tests.conftest import only_on_postgres
 from tryon import admission
 from tryon.catalog import ProductCatalog
 from tryon.choices import Status
@@ -159,8 +160,7 @@ def test_the_last_try_is_given_once(
     shopper: Shopper, garment: Garment, preset_model: PresetModel, tryon_settings: Callable[..., None]
 ) -> None:
     """Twenty requests at the same moment for the one try that is left."""
-    if connection.vendor != "postgresql":
-        pytest.skip("is about row locks; runs with TEST_DATABASE=postgres")
+    only_on_postgres()
     tryon_settings(DAILY_LIMIT=1)
     outcomes: list[str] = []
     start = threading.Barrier(20)

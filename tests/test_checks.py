@@ -123,10 +123,14 @@ def test_photos_under_public_media(settings: Any, tryon_settings: Callable[..., 
     assert "tryon.W012" in ids()
 
 
-def test_only_the_built_in_engine(settings: Any, tryon_settings: Callable[..., None]) -> None:
+def test_only_the_built_in_engine(
+    settings: Any, tryon_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.DEBUG = False
     assert "tryon.W014" in ids()
     settings.DEBUG = True
+    assert not ids() & {"tryon.W014", "tryon.I014"}
+    monkeypatch.setattr("sys.argv", ["manage.py", "check"])
     assert ids() & {"tryon.W014", "tryon.I014"} == {"tryon.I014"}
     tryon_settings(PROVIDERS={"hosted": setting("HostedProvider")})
     assert not ids() & {"tryon.W014", "tryon.I014"}

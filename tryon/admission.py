@@ -138,6 +138,12 @@ def request(demand: Demand) -> Admitted:
     consent = _check(demand)
     try:
         with transaction.atomic():
+            # Requests of one shopper pass here one by one: the same wish twice makes one row, and no two take the
+            # last try of the day. (SQLite writes one transaction at a time anyway.)
+            Shopper.objects.select_for_update().get(pk=demand.shopper.pk)
+            earlier = _earlier(demand)
+            if earlier:
+                return Admitted(earlier, replayed=True)
             _check_room(demand)
             result = TryOnResult.objects.create(
                 operation=Operation.TRY_ON.value,
@@ -209,8 +215,7 @@ def _check_options(options: Mapping[str, Any], providers: Iterable[Any]) -> None
 
 
 def _check_room(demand: Demand) -> None:
-    """Quota and queue, under a lock on the shopper so that parallel requests can't both take the last one."""
-    Shopper.objects.select_for_update().get(pk=demand.shopper.pk)
+    """Quota and queue. The shopper is locked."""
     left = quota(demand.shopper)
     if left.remaining <= 0:
         seconds = int((left.resets_at - timezone.now()).total_seconds()) + 1

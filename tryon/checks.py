@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,8 @@ def _providers() -> Iterator[CheckMessage]:
     if ready and not any(provider.leaves_server for provider in ready):
         message = "All previews are made by the built-in engine: free and private, but simpler than a hosted provider."
         if settings.DEBUG:
-            yield Info(message, id="tryon.I014")
+            if "check" in sys.argv[1:2]:  # said when asked, not before every other command
+                yield Info(message, id="tryon.I014")
         else:
             yield Warning(message, hint='Silence with SILENCED_SYSTEM_CHECKS = ["tryon.W014"].', id="tryon.W014")
 

@@ -279,6 +279,13 @@ ERRORS: dict[str, ErrorText] = {
     "canceled": ErrorText(
         409, _("Stopped"), _("You stopped this preview."), SAME, _("Stopped by the shopper or the shop.")
     ),
+    "already_over": ErrorText(
+        409,
+        _("Too late"),
+        _("This preview is finished already."),
+        NextStep.NONE,
+        _("The row had reached its end."),
+    ),
     "storage_unavailable": ErrorText(
         503,
         _TITLE_WAIT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from django.core.files.base import ContentFile
 from django.db import transaction
@@ -33,7 +33,7 @@ def picture_limits(**changes: Any) -> Limits:
     )
 
 
-def garment_picture(source: BinaryIO | bytes) -> Picture:
+def garment_picture(source: IO[bytes] | bytes) -> Picture:
     """A garment picture, decoded and checked; transparency is kept. Raises TryOnError."""
     return intake(source, limits=picture_limits(min_side=MIN_GARMENT_SIDE, keep_alpha=True))
 
@@ -75,8 +75,11 @@ def sync_product(product: Any) -> tuple[list[Garment], list[tuple[str, TryOnErro
     """Make garments of all pictures the catalog gives for ``product``: (garments, [(variant, why not)])."""
     catalog = get_catalog()
     ref = catalog.product_ref(product)
-    garments, refused = [], []
+    garments: list[Garment] = []
+    refused: list[tuple[str, TryOnError]] = []
+    seen = set()
     for source in catalog.garment_sources(product):
+        seen.add(source.variant)
         try:
             picture = garment_picture(source.picture)
         except TryOnError as error:
@@ -86,4 +89,6 @@ def sync_product(product: Any) -> tuple[list[Garment], list[tuple[str, TryOnErro
             ref, source.variant, name=source.name, category=source.category, picture=picture
         )
         garments.append(garment)
+    # kept, with its shots, but no longer offered
+    Garment.objects.filter(product_ref=ref, active=True).exclude(variant__in=seen).update(active=False)
     return garments, refused

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from io import BytesIO
 
 from tryon.catalog import GarmentSource, ProductCatalog
@@ -16,6 +16,9 @@ class ShopCatalog(ProductCatalog):
 
     def get_product(self, ref: str) -> Product | None:
         return Product.objects.filter(slug=ref).first()
+
+    def visible_refs(self, refs: Collection[str]) -> set[str]:
+        return set(Product.objects.filter(slug__in=refs).values_list("slug", flat=True))
 
     def product_name(self, product: Product) -> str:
         return product.name

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib.auth.models import Group, Permission, User
 from django.core.files.base import ContentFile
+from django.core.management import call_command
 from django.db.models import Model
 
 from tryon import local_engine
@@ -26,7 +27,15 @@ if TYPE_CHECKING:
     from tryon_shop.drawing.catalogue import Colourway, GarmentDesign
 
 PICTURES = Path(__file__).parent / "demo_pictures"
-MERCHANDISER_MODELS = ("garment", "presetmodel", "tryonresult", "tryonoutput", "product", "productcolour")
+MERCHANDISER_MODELS = ("product", "productcolour")  # beside what `tryon_setup` allows the group
+FIGURE_NAMES = {
+    "f-s-light": "Ida",
+    "f-m-tan": "Luz",
+    "f-l-dark": "Nia",
+    "f-2xl-medium": "Mara",
+    "m-m-brown": "Ravi",
+    "m-xl-light": "Ole",
+}
 
 Row = TypeVar("Row", bound=Model)
 
@@ -76,8 +85,11 @@ class Loader:
         """The mannequins that come with the local engine."""
         for position, figure in enumerate(local_engine.mannequins()):
             values = {
-                "name": figure.name, "size": figure.size, "skin_tone": figure.skin_tone, "position": position,
-            }  # fmt: skip
+                "name": FIGURE_NAMES.get(figure.key, figure.name),
+                "size": figure.size,
+                "skin_tone": figure.skin_tone,
+                "position": position,
+            }
             preset, what = put(PresetModel, values, save=False, mannequin=figure.key)
             picture = intake(local_engine.mannequin_picture(figure.key), limits=picture_limits())
             if preset.sha256 != picture.sha256:
@@ -89,7 +101,8 @@ class Loader:
 
     def accounts(self) -> None:
         """admin/admin and merchandiser/merchandiser. An account that is there keeps its password."""
-        group, _created = Group.objects.get_or_create(name="Merchandiser")
+        call_command("tryon_setup", "--only", "groups", verbosity=0)
+        group = Group.objects.get(name="Merchandiser")
         group.permissions.add(*merchandiser_permissions())
         if not User.objects.filter(username="admin").exists():
             User.objects.create_superuser("admin", password="admin")  # noqa: S106 - said to be a demo's
@@ -148,7 +161,5 @@ def missing_pictures() -> list[Path]:
 
 
 def merchandiser_permissions() -> Iterable[Permission]:
-    """All on garments, models to try on, results and products."""
-    return Permission.objects.filter(
-        content_type__app_label__in=["tryon", "tryon_shop"], content_type__model__in=MERCHANDISER_MODELS
-    )
+    """All on the shop's own products."""
+    return Permission.objects.filter(content_type__app_label="tryon_shop", content_type__model__in=MERCHANDISER_MODELS)

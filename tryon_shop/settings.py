@@ -9,7 +9,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("TRYON_SHOP_VAR", BASE_DIR / "var"))
 VAR.mkdir(parents=True, exist_ok=True)
 
-SECRET_KEY = os.environ.get("SECRET_KEY", "demo-only-not-secret-do-not-deploy")  # noqa: S105
+SECRET_KEY = os.environ.get("SECRET_KEY", "demo-only-not-secret-do-not-deploy")
 DEBUG = os.environ.get("DEBUG", "1") == "1"
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 

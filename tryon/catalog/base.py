@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, cast
 
 from django.utils.module_loading import import_string
 
@@ -21,7 +21,7 @@ class GarmentSource:
     variant: str
     name: str
     category: Category
-    picture: BinaryIO
+    picture: IO[bytes]
 
 
 class ProductCatalog:
@@ -39,6 +39,10 @@ class ProductCatalog:
     def get_product(self, ref: str) -> Any | None:
         """The product behind a reference, or None when shoppers may not see it (any more)."""
         return ref
+
+    def visible_refs(self, refs: Collection[str]) -> set[str]:
+        """Those of ``refs`` whose product shoppers may see. Override it with one query when lists grow long."""
+        return {ref for ref in refs if self.get_product(ref) is not None}
 
     def product_name(self, product: Any) -> str:
         return str(product)

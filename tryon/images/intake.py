@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import IO
 
 from tryon.errors import TryOnError
 from tryon.images import formats, sandbox
@@ -11,7 +11,7 @@ from tryon.images.picture import MEGABYTE, OUTPUT_LIMITS, Limits, Picture
 __all__ = ["OUTPUT_LIMITS", "Limits", "Picture", "accept_output", "intake"]
 
 
-def intake(source: bytes | BinaryIO, *, limits: Limits = Limits()) -> Picture:  # noqa: B008 - frozen
+def intake(source: bytes | IO[bytes], *, limits: Limits = Limits()) -> Picture:  # noqa: B008 - frozen
     """A photo or garment picture that a person gives, made safe.
 
     The result is upright, sRGB, free of metadata, at most ``limits.max_edge`` pixels long, a JPEG; a PNG where
@@ -35,7 +35,7 @@ def accept_output(source: bytes, *, limits: Limits = OUTPUT_LIMITS) -> Picture:
     return intake(source, limits=limits)
 
 
-def _read(source: bytes | BinaryIO, limits: Limits) -> bytes:
+def _read(source: bytes | IO[bytes], limits: Limits) -> bytes:
     """All bytes of ``source``, of which no more than one beyond the limit is ever read."""
     if isinstance(source, bytes):
         data = source

@@ -62,6 +62,7 @@ class LocalProvider(Provider):
                 mannequin=request.mannequin,
                 category=category,
                 background=_rgb(options["background"]) if "background" in options else None,
+                models_dir=self.models_dir,
             )
         else:
             made = local_engine.try_on(

@@ -111,8 +111,9 @@ def _sunset(image: Rgb, colours: list[Rgb], u: Field, v: Field) -> Rgb:
     disc = np.clip(104 - np.hypot(u, v) + 0.5, 0, 1)
     height = (v + 104) / 208
     bars = np.mod(height * 9, 1)
-    open_share = np.clip((height - 0.38) * 0.75, -0.2, 0.6)
-    disc = disc * np.clip((bars - open_share) * 12 + 0.5, 0, 1)
+    open_share = np.clip((height - 0.38) * 0.75, 0, 0.6)
+    printed = np.clip(np.minimum(bars - open_share, 1 - bars) * 23 + 0.5, 0, 1)
+    disc = disc * np.where(open_share > 0.02, printed, 1)
     place = np.clip(height * (len(colours) - 1), 0, len(colours) - 1.001)
     low = np.floor(place).astype(int)
     inks = np.stack(colours)
@@ -122,7 +123,11 @@ def _sunset(image: Rgb, colours: list[Rgb], u: Field, v: Field) -> Rgb:
     for n in range(3):
         wave = v - 134 - 17 * n - 6.5 * np.sin(u / 17 + 0.9 * n)
         reach = np.clip((128 - 16 * n - np.abs(u)) / 50, 0, 1)
-        image = _over(image, colours[-1], worn * np.clip(3.0 * np.sqrt(reach) - np.abs(wave) + 0.5, 0, 1))
+        image = _over(
+            image,
+            colours[-1],
+            worn * np.clip(3.0 * np.sqrt(reach) - np.abs(wave) + 0.5, 0, 1) * np.clip(reach * 20, 0, 1),
+        )
     return image
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tryon_shop.drawing.canvas import Canvas, Cloth, Grain, cloth
 from tryon_shop.drawing.catalogue import Colourway, GarmentDesign
-from tryon_shop.drawing.geometry import Points, across, join, mirror, on_side, spline
+from tryon_shop.drawing.geometry import Points, across, join, mirror, offset, on_side, spline
 from tryon_shop.drawing.relief import Fold
 from tryon_shop.drawing.sewing import panel_edge_shadow, seam
 
@@ -114,7 +114,7 @@ def _collar(canvas: Canvas, top: Top, rib: Cloth) -> None:
     w, y = top.neck_width, top.neck_top
     opening = across(spline((0, y - 70), (0.6 * w, y - 72), (w - 9, y - 84)))
     rim = across(spline((0, y - 48), (0.55 * w, y - 54), (w - 9, y - 80)))
-    canvas.lay(join(opening, rim[::-1]), rib, body=((2.0, 1.5), (14, 8.0)), drape=0.2, dim=0.58)
+    canvas.lay(join(opening, offset(rim, 5)[::-1]), rib, body=((2.0, 1.5), (14, 8.0)), drape=0.2, dim=0.58)
     right = spline((w - 9, y - 82), (w - 2, y - 50), (w + 4, y - 14), (w + 9, y + 13))
     low = across(spline((0, y + 58), (0.5 * w, y + 48), (0.86 * w, y + 27), (w + 9, y + 13)))
     outline = join(rim, right, low[::-1], mirror(right)[::-1])

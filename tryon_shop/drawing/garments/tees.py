@@ -19,7 +19,7 @@ from .bodice import (
     torso_outline,
 )
 from .sleeves import sleeves
-from .top import Top, hem_line, neck_edge, side
+from .top import Top, hem_line, side, under_band
 
 TEE = Top()
 BOXY_TEE = Top(
@@ -54,7 +54,7 @@ def jersey_top(
     """A whole round-necked top with set-in sleeves and stitched hems."""
     round_neck_inside(canvas, top, fabric, trim)
     laid = sleeves(canvas, top, fabric, strength=strength)
-    neck = offset(neck_edge(top), top.band)
+    neck = under_band(top)
     folds = torso_folds(canvas, top, strength)
     torso = canvas.lay(torso_outline(top, neck), fabric, grain=Grain(bow=bow), folds=folds, body=TORSO_BODY)
     set_in_seams(canvas, top, torso, laid)
@@ -79,7 +79,7 @@ def graphic_tee(canvas: Canvas, design: GarmentDesign, way: Colourway) -> None:
     trim = cloth("fine_rib", way.trim or way.colour)
     round_neck_inside(canvas, top, plain, trim)
     laid = sleeves(canvas, top, plain, strength=0.9)
-    neck = offset(neck_edge(top), top.band)
+    neck = under_band(top)
     folds = torso_folds(canvas, top, 0.9)
     front = cloth(design.cloth, way.colour, Ink(way.print, shift=(0, -505)) if way.print else None)
     torso = canvas.lay(torso_outline(top, neck), front, folds=folds, body=TORSO_BODY)
@@ -109,7 +109,7 @@ def ribbed_tank(canvas: Canvas, design: GarmentDesign, way: Colourway) -> None:
         hem=(238, 1070),
     )
     _tank_back(canvas, top, fabric, binding)
-    neck = offset(neck_edge(top), top.band)
+    neck = under_band(top)
     arm = _tank_armhole(top)
     outline = both_sides(join(neck, arm, side(top), hem_line(top)[::-1][: len(hem_line(top)) // 2]))
     body = (*TORSO_BODY, (60.0, 10.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tryon_shop.drawing.geometry import Points, across, spline
+from tryon_shop.drawing.geometry import Points, across, offset, spline
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ def neck_edge(top: Top) -> Points:
     """Front opening, from the middle to the right shoulder."""
     w, y, d = top.neck_width, top.neck_top, top.front_drop
     return spline((0, y + d), (0.36 * w, y + 0.945 * d), (0.69 * w, y + 0.71 * d), (0.91 * w, y + 0.35 * d), (w, y))
+
+
+def under_band(top: Top) -> Points:
+    """Neck line of the front, which reaches a little under the band so that nothing shines through their seam."""
+    return offset(neck_edge(top), top.band - 4)
 
 
 def armhole(top: Top) -> Points:

@@ -49,7 +49,7 @@ class Command(BaseCommand):
             if any(process.poll() is not None for process in processes):
                 raise CommandError("The shop or its worker ended at once; its message is above.")
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5):  # noqa: S310
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5):
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.2)
