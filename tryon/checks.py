@@ -1,4 +1,7 @@
-"""System checks. E: something will fail or cost money twice. W: it works, but not as you would want. Hints can be pasted."""
+"""System checks. E: something will fail, or cost money twice. W: it works, but not as you would want.
+
+Every hint can be pasted.
+"""
 
 from __future__ import annotations
 
@@ -117,15 +120,15 @@ def _queue() -> Iterator[CheckMessage]:
     timeout, retry = cluster.get("timeout"), cluster.get("retry", 60)
     if timeout is None or not SHORTEST_TIMEOUT <= timeout < retry:
         yield Error(
-            f"Q_CLUSTER needs {SHORTEST_TIMEOUT} <= timeout < retry (now: timeout {timeout}, retry {retry}): otherwise a "
-            "worker is killed, or its task is started a second time, while it is working.",
+            f"Q_CLUSTER needs {SHORTEST_TIMEOUT} <= timeout < retry (now: timeout {timeout}, retry {retry}): otherwise "
+            "a worker is killed, or its task is started a second time, while it is working.",
             hint='Q_CLUSTER = {..., "timeout": 240, "retry": 300}',
             id="tryon.E005",
         )
 
 
 def _cache() -> Iterator[CheckMessage]:
-    backend = settings.CACHES.get("default", {}).get("BACKEND", "")
+    backend = str(settings.CACHES.get("default", {}).get("BACKEND", ""))
     if backend.endswith(("LocMemCache", "DummyCache")):
         yield Warning(
             "The default cache is not shared between processes, so the web pages can't see whether a worker is alive.",
@@ -152,7 +155,7 @@ def _sqlite() -> Iterator[CheckMessage]:
 
 
 def _private_storage() -> Iterator[CheckMessage]:
-    if not settings.MEDIA_ROOT:
+    if not str(settings.MEDIA_ROOT):
         return
     public = Path(settings.MEDIA_ROOT).resolve()
     for name, storage in (("PHOTO_STORAGE", photo_storage()), ("RESULT_STORAGE", result_storage())):
@@ -161,6 +164,6 @@ def _private_storage() -> Iterator[CheckMessage]:
             if place == public or public in place.parents:
                 yield Warning(
                     f'TRYON["{name}"] keeps pictures of people under MEDIA_ROOT, where anybody may fetch them.',
-                    hint='TRYON = {"PRIVATE_ROOT": str(BASE_DIR / "private")} (outside MEDIA_ROOT), or another STORAGES alias.',
+                    hint='TRYON = {"PRIVATE_ROOT": str(BASE_DIR / "private")}, outside MEDIA_ROOT; or a STORAGES alias.',
                     id="tryon.W012",
                 )

@@ -1,13 +1,15 @@
+import uuid
+
 import django.db.models.deletion
 import django.utils.timezone
+from django.conf import settings
+from django.db import migrations, models
+
 import tryon.choices
 import tryon.models.garments
 import tryon.models.results
 import tryon.models.shoppers
 import tryon.storage
-import uuid
-from django.conf import settings
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):

@@ -1,4 +1,7 @@
-"""What every command of ours shares: an example in --help, --json, and exit codes 0 ok, 1 fault, 2 usage, 3 attention."""
+"""What every command of ours shares: an example in --help, --json, and exit codes.
+
+0 ok, 1 fault, 2 usage, 3 something needs attention.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 from django.core.management.base import CommandError, CommandParser
@@ -26,7 +26,7 @@ GROUPS = {
 class Command(TryonCommand):
     help = "Fetch the local engine's model files and create schedules and staff groups. Safe to run again."
     example = "python manage.py tryon_setup --dry-run"
-    requires_system_checks: ClassVar[list[str]] = []  # it mends what the checks complain about
+    requires_system_checks = ()  # it mends what the checks complain about
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
