@@ -1,0 +1,280 @@
+"""The merchandiser's way through the admin, in a browser: from the list of garments to a published shot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from django.utils import timezone
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.providers.fakes import jpeg
+from tryon.choices import Category, Operation, Status
+from tryon.garments import garment_picture, picture_limits, save_garment, set_picture
+from tryon.images.intake import intake
+from tryon.models import Garment, PresetModel, TryOnResult
+
+GARMENTS = "/admin/tryon/garment/"
+SHOTS = "/admin/tryon/tryonresult/"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def office(settings: Any, shop: None) -> None:
+    """The tiny shop with an admin: three garments, two models and a merchandiser."""
+    settings.ROOT_URLCONF = "tests.admin.sites"
+    User.objects.create_superuser("mara", "mara@example.com", "secret")
+    for number, colour in enumerate(["#335577", "#773355", "#557733"], start=1):
+        picture = garment_picture(jpeg(500 + number, 700, colour))
+        save_garment(str(number), "", name=f"Tee {number}", category=Category.UPPER, picture=picture)
+    for name in ("Noor", "Ines"):
+        set_picture(PresetModel(name=name, size="M"), intake(jpeg(600, 1000), limits=picture_limits()))
+
+
+@pytest.fixture
+def signed_in(office: None, live_server: Any, page: Page) -> Iterator[Page]:
+    sign_in(page, live_server.url)
+    yield page
+    page.goto("about:blank")  # no request of ours may outlive the test's database
+
+
+def sign_in(page: Page, root: str) -> None:
+    page.goto(f"{root}/admin/login/?next={GARMENTS}")
+    page.get_by_label("Username").fill("mara")
+    page.get_by_label("Password").fill("secret")
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{root}{GARMENTS}")
+
+
+def choose(page: Page, action: str) -> None:
+    page.get_by_label("Action:").select_option(label=action)
+    page.get_by_role("button", name="Run the selected action").or_(page.get_by_role("button", name="Go")).first.click()
+
+
+def make_shots(status: Status, **fields: Any) -> TryOnResult:
+    now = timezone.now()
+    over = status in (Status.FAILED, Status.SUCCEEDED)
+    return TryOnResult.objects.create(
+        operation=Operation.MODEL_SHOT.value,
+        garment=Garment.objects.first(),
+        preset_model=PresetModel.objects.first(),
+        status=status,
+        deadline_at=now + timedelta(hours=1),
+        **{"next_at": None if over else now - timedelta(minutes=1), **fields},
+    )
+
+
+def is_drawn(picture: Locator) -> None:
+    """The picture has arrived and can be decoded."""
+    picture.scroll_into_view_if_needed()
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("image => image.naturalWidth") > 0
+
+
+# ---------------------------------------------------------------- the journey
+
+
+def test_from_garments_to_a_published_shot(live_server, signed_in, slow, drain, complaints):
+    page = signed_in
+    page.locator("#action-toggle").check()
+    choose(page, "Generate on-model shots…")
+    expect(page.get_by_role("heading", name="3 garments selected")).to_be_visible()
+    make = page.locator("[data-tryon-make]")
+    expect(make).to_have_text("Make 6 shots")
+    page.get_by_label("Noor").uncheck()
+    expect(make).to_have_text("Make 3 shots")
+    expect(page.locator("[data-tryon-count]")).to_have_text("3")
+    page.get_by_label("Ines").uncheck()
+    expect(make).to_be_disabled()
+    page.get_by_label("Ines").check()
+    assert not TryOnResult.objects.exists()
+
+    make.click()
+    expect(page.get_by_text("3 shots queued. Watch the progress below.")).to_be_visible()
+    expect(page.get_by_text("0 of 3 finished")).to_be_visible()
+    expect(page.locator(".tryon-chip-wait")).to_have_count(3)
+    ticked = page.locator("input.action-select").first
+    ticked.check()
+
+    drain()
+    expect(page.locator(".tryon-chip-work").first).to_be_visible(timeout=15000)
+    slow.gate.set()
+    expect(page.get_by_text("3 of 3 finished: 3 ready", exact=True).last).to_be_visible(timeout=20000)
+    expect(page.get_by_role("status").filter(has_text="3 of 3 finished: 3 ready")).to_be_attached()
+    expect(page.locator(".tryon-chip-good")).to_have_count(3)
+    made = page.locator('#result_list img[src*="/picture/"]')
+    expect(made).to_have_count(3)
+    is_drawn(made.nth(0))
+    expect(ticked).to_be_checked()  # the refreshed list left the choice alone
+
+    choose(page, "Publish selected shots")
+    expect(page.get_by_text("1 shot published.")).to_be_visible()
+    expect(page.locator(".tryon-chip-live")).to_have_count(1)
+
+    page.locator("#result_list tr").filter(has=page.locator(".tryon-chip-live")).locator("th a, td a").first.click()
+    is_drawn(page.locator('.tryon-compare img[src*="/picture/"]'))
+    is_drawn(page.locator('.tryon-compare img[src*="/garments/"]'))
+    page.get_by_role("button", name="Unpublish").click()
+    expect(page.get_by_text("1 shot unpublished.")).to_be_visible()
+    expect(page.get_by_role("button", name="Publish", exact=True)).to_be_visible()
+
+
+def test_try_one_first_then_the_rest(live_server, signed_in, complaints):
+    page = signed_in
+    page.locator("#action-toggle").check()
+    choose(page, "Generate on-model shots…")
+    page.get_by_role("button", name="Try one first").click()
+    expect(page.get_by_text("1 shot queued.")).to_be_visible()
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="Make the other 5 shots").click()
+    expect(page.locator("[data-tryon-make]")).to_have_text("Make 5 shots")
+    page.get_by_label("Leave out 1 shot").uncheck()
+    expect(page.locator("[data-tryon-make]")).to_have_text("Make 6 shots")
+
+
+def test_with_the_keyboard_alone(live_server, signed_in, complaints):
+    page = signed_in
+    page.locator("#action-toggle").focus()
+    page.keyboard.press("Space")
+    page.get_by_label("Action:").focus()
+    page.keyboard.type("Gen")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    box = page.get_by_label("Noor")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if box.evaluate("box => box === document.activeElement"):
+            break
+    page.keyboard.press("Space")
+    expect(page.locator("[data-tryon-make]")).to_have_text("Make 3 shots")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.locator("[data-tryon-make]")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("3 shots queued.")).to_be_visible()
+
+
+def test_without_scripts(live_server, office, browser: Browser, drain):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, live_server.url)
+    for box in page.locator("input.action-select").all()[:2]:
+        box.check()
+    choose(page, "Generate on-model shots…")
+    page.get_by_label("Noor").uncheck()
+    page.get_by_role("button", name="Count again").click()
+    expect(page.locator("[data-tryon-make]")).to_have_text("Make 2 shots")
+    page.locator("[data-tryon-make]").click()
+    expect(page.get_by_text("2 shots queued.")).to_be_visible()
+    expect(page.locator(".tryon-watch noscript p")).to_be_visible()
+    drain()
+    for _ in range(40):
+        page.reload()
+        if page.locator(".tryon-chip-good").count() == 2:
+            break
+    expect(page.locator('#result_list img[src*="/picture/"]')).to_have_count(2)
+    context.close()
+
+
+# ---------------------------------------------------------------- the refresh
+
+
+def test_the_refresh_pauses_while_the_tab_is_hidden_and_stops_at_the_end(live_server, signed_in, complaints):
+    page = signed_in
+    row = make_shots(Status.QUEUED)
+    page.clock.install()
+    page.goto(f"{live_server.url}{SHOTS}")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
+
+    def pass_time() -> None:
+        with page.expect_response(lambda answer: answer.request.resource_type == "fetch"):
+            page.clock.run_for(3100)
+
+    pass_time()
+    assert len(asked) == 1
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    page.clock.run_for(12000)
+    assert len(asked) == 1
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: false, configurable: true})")
+    TryOnResult.objects.filter(pk=row.pk).move(Status.CANCELED)
+    pass_time()
+    expect(page.locator(".tryon-chip-quiet")).to_be_visible()
+    page.clock.run_for(12000)
+    assert len(asked) == 2
+
+
+# ---------------------------------------------------------------- access and layout
+
+
+def states(live_server: Any, page: Page) -> dict[str, tuple[str, str]]:
+    """Name -> (path, our region on it) of every page and state."""
+    ready = make_shots(Status.SUCCEEDED, provider="instant", started_at=timezone.now(), finished_at=timezone.now())
+    failed = make_shots(Status.FAILED, error_code="garment_unsuitable", error_detail="no outline found")
+    make_shots(Status.QUEUED)
+    make_shots(Status.SUBMITTING, lease_owner="me")
+    garments = ",".join(str(garment.pk) for garment in Garment.objects.all())
+    return {
+        "garments": (GARMENTS, "#result_list tbody"),
+        "garment": (f"{GARMENTS}{Garment.objects.first().pk}/change/", ".tryon-panel"),
+        "picture": (f"{GARMENTS}{Garment.objects.first().pk}/change/", ".field-current_picture"),
+        "confirm": (f"{GARMENTS}generate-shots/?garments={garments}", "#content-main"),
+        "shots": (SHOTS, "#result_list tbody"),
+        "progress": (SHOTS, ".tryon-watch"),
+        "empty": (f"{SHOTS}?status=canceled", ".tryon-empty"),
+        "ready": (f"{SHOTS}{ready.pk}/change/", "[data-tryon-live]"),
+        "failed": (f"{SHOTS}{failed.pk}/change/", "[data-tryon-live]"),
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_our_regions(live_server, signed_in, scheme):
+    page = signed_in
+    page.emulate_media(color_scheme=scheme)
+    found = []
+    for name, (path, region) in states(live_server, page).items():
+        page.goto(live_server.url + path)
+        expect(page.locator(region).first).to_be_visible()
+        answer = Axe().run(page, context=region, options={"runOnly": {"type": "tag", "values": RULES}})
+        for violation in answer.response["violations"]:
+            found += [f"{name}: {violation['id']} {node['html'][:160]}" for node in violation["nodes"]]
+    assert found == []
+
+
+@pytest.mark.parametrize("size", [PHONE, {"width": 1024, "height": 768}], ids=["phone", "1024"])
+def test_nothing_scrolls_sideways(live_server, signed_in, size):
+    page = signed_in
+    page.set_viewport_size(size)
+    for name, (path, region) in states(live_server, page).items():
+        page.goto(live_server.url + path)
+        box = page.locator(region).first.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0, name
+        assert box["x"] + box["width"] <= size["width"] + 1, name
+        overflow = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(overflow) <= 0, name
+
+
+def test_all_rows_can_be_selected_on_a_phone(live_server, signed_in):
+    page = signed_in
+    page.set_viewport_size(PHONE)
+    toggle = page.locator("#action-toggle")
+    expect(toggle).to_be_in_viewport()
+    toggle.check()
+    expect(page.locator("input.action-select:checked")).to_have_count(3)
+
+
+def test_our_buttons_are_large_enough_for_a_thumb(live_server, signed_in):
+    page = signed_in
+    page.set_viewport_size(PHONE)
+    garments = ",".join(str(garment.pk) for garment in Garment.objects.all())
+    page.goto(f"{live_server.url}{GARMENTS}generate-shots/?garments={garments}")
+    for button in page.locator(".tryon-button").all():
+        assert button.bounding_box()["height"] >= 44
+    for label in page.locator(".tryon-model").all():
+        assert label.bounding_box()["height"] >= 44
