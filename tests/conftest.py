@@ -44,13 +44,9 @@ def only_on_postgres() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_files() -> Iterator[None]:
-    """Files of a former run are not ours."""
-    roots = [Path(django_settings.MEDIA_ROOT), Path(django_settings.TRYON["PRIVATE_ROOT"])]
-    for root in roots:
-        shutil.rmtree(root, ignore_errors=True)
+    """Nothing is left in the temporary folder."""
     yield
-    for root in roots:
-        shutil.rmtree(root, ignore_errors=True)
+    shutil.rmtree(Path(django_settings.MEDIA_ROOT).parent, ignore_errors=True)
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from tryon_shop.settings import *  # noqa: F403
 SECRET_KEY = "only-for-tests"
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
-_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
-_TEMP = Path(tempfile.gettempdir()) / f"django-tryon-tests-{os.getuid()}-{_WORKER}"
+_TEMP = Path(tempfile.gettempdir()) / f"django-tryon-tests-{os.getpid()}"  # no run meets another's files
 MEDIA_ROOT = _TEMP / "media"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -24,6 +24,7 @@ from tryon.conf import conf
 from tryon.consent import current_notice, standing_consent
 from tryon.errors import TryOnError
 from tryon.models import Consent, Garment, PresetModel, Shopper, ShopperPhoto, TryOnResult
+from tryon.runner.claim import end
 from tryon.runner.routing import candidates
 from tryon.signals import send_after_commit, tryon_requested
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tryon.images.intake import Picture
 
 REPEAT_WINDOW = timedelta(seconds=10)
+SHOPPER, SHOP = 0, 1  # TryOnResult.priority: a long batch of shots never keeps a shopper waiting
 SHOT_DEADLINE = timedelta(days=1)  # nobody stands and waits for a shot; a long batch may take its time
 
 
@@ -221,7 +223,7 @@ def _check_room(demand: Demand) -> None:
         seconds = int((left.resets_at - timezone.now()).total_seconds()) + 1
         time = timezone.localtime(left.resets_at).strftime("%H:%M")
         raise TryOnError("quota_shopper", limit=left.limit, time=time, retry_after=seconds)
-    waiting = TryOnResult.objects.live().count()
+    waiting = TryOnResult.objects.live().filter(priority=SHOPPER).count()
     if waiting >= conf.MAX_QUEUE:
         raise TryOnError("busy", f"{waiting} waiting", minutes=2, retry_after=120)
 
@@ -263,6 +265,7 @@ def request_shots(plan: ShotPlan, *, user: User) -> list[TryOnResult]:
                     requested_by=user,
                     garment=garment,
                     preset_model=model,
+                    priority=SHOP,
                     **_clocks(deadline=SHOT_DEADLINE),
                 )
                 for garment, model in plan.pairs
@@ -280,7 +283,7 @@ def request_shots(plan: ShotPlan, *, user: User) -> list[TryOnResult]:
 
 def cancel(result: TryOnResult) -> bool:
     """Stop a row that is not over yet. What a provider is already making for money is not called back here."""
-    return bool(TryOnResult.objects.filter(pk=result.pk).move(Status.CANCELED, error_code="canceled"))
+    return end(result, Status.CANCELED, error_code="canceled")
 
 
 def _announce(result: TryOnResult) -> None:

@@ -164,6 +164,6 @@ def _private_storage() -> Iterator[CheckMessage]:
             if place == public or public in place.parents:
                 yield Warning(
                     f'TRYON["{name}"] keeps pictures of people under MEDIA_ROOT, where anybody may fetch them.',
-                    hint='TRYON = {"PRIVATE_ROOT": str(BASE_DIR / "private")}, outside MEDIA_ROOT; or a STORAGES alias.',
+                    hint='TRYON = {"PRIVATE_ROOT": str(BASE_DIR / "private")}, outside MEDIA_ROOT.',
                     id="tryon.W012",
                 )

@@ -281,3 +281,39 @@ def test_consent_bounds_the_route(
     result.refresh_from_db()
     assert (result.status, result.error_code) == (Status.FAILED, "provider_down")
     assert get_provider("instant").requests == []  # type: ignore[attr-defined]
+
+
+def test_shoppers_come_before_the_shop(
+    tryon_settings: Callable[..., None],
+    shopper: Shopper,
+    garment: Garment,
+    preset_model: PresetModel,
+    admin_user: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tryon.runner.drain.cpu_threads", lambda: 1)
+    tryon_settings(PROVIDERS={"instant": setting("InstantProvider")}, MAX_QUEUE=2)
+    plan = admission.ShotPlan(pairs=((garment, preset_model),) * 4, skipped=())
+    admission.request_shots(plan, user=admin_user)
+    result = admission.request(admission.Demand(shopper, garment, preset_model=preset_model)).result
+    while drain():
+        pass
+    requests = get_provider("instant").requests  # type: ignore[attr-defined]
+    assert [request.reference for request in requests].index(result.pk.hex) == 0
+    assert len(requests) == 5
+
+
+def test_cancelling_is_told(instant: None, shopper: Shopper, garment: Garment, photo: ShopperPhoto) -> None:
+    heard: list[str] = []
+
+    def receiver(sender: type, result: TryOnResult, **kwargs: Any) -> None:
+        heard.append(str(result.pk))
+
+    tryon_finished.connect(receiver)
+    try:
+        result = ask(shopper, garment, photo)
+        assert admission.cancel(result)
+        assert not admission.cancel(result)
+    finally:
+        tryon_finished.disconnect(receiver)
+    assert heard == [str(result.pk)]

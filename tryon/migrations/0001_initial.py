@@ -5,7 +5,6 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import tryon.choices
 import tryon.models.garments
 import tryon.models.results
 import tryon.models.shoppers
@@ -247,6 +246,7 @@ class Migration(migrations.Migration):
                 ("error_code", models.CharField(blank=True, max_length=50)),
                 ("error_detail", models.CharField(blank=True, max_length=500)),
                 ("error_params", models.JSONField(default=dict)),
+                ("priority", models.PositiveSmallIntegerField(default=0)),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
                 ("lease_owner", models.CharField(blank=True, max_length=80)),
                 ("next_at", models.DateTimeField(blank=True, default=django.utils.timezone.now, null=True)),
@@ -457,15 +457,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     ("next_at__isnull", True),
-                    (
-                        "status__in",
-                        [
-                            tryon.choices.Status["DELIVERING"],
-                            tryon.choices.Status["PROCESSING"],
-                            tryon.choices.Status["QUEUED"],
-                            tryon.choices.Status["SUBMITTING"],
-                        ],
-                    ),
+                    ("status__in", ["delivering", "processing", "queued", "submitting"]),
                     _connector="OR",
                 ),
                 name="tryon_result_due_is_live",

@@ -111,6 +111,7 @@ class TryOnResult(models.Model):
     error_detail = models.CharField(max_length=500, blank=True)
     error_params = models.JSONField(default=dict)
 
+    priority = models.PositiveSmallIntegerField(default=0)  # 0: somebody stands and waits; higher: can wait
     attempts = models.PositiveSmallIntegerField(default=0)
     lease_owner = models.CharField(max_length=80, blank=True)
     next_at = models.DateTimeField(default=timezone.now, null=True, blank=True)  # NULL: nothing more to do
@@ -138,7 +139,7 @@ class TryOnResult(models.Model):
                 condition=Q(operation__in=[o.value for o in Operation]), name="tryon_result_operation"
             ),
             models.CheckConstraint(
-                condition=Q(next_at__isnull=True) | Q(status__in=sorted(LIVE)), name="tryon_result_due_is_live"
+                condition=Q(next_at__isnull=True) | Q(status__in=sorted(s.value for s in LIVE)), name="tryon_result_due_is_live"
             ),
             models.UniqueConstraint(
                 fields=["shopper", "idempotency_key"],

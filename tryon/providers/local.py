@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -45,7 +46,7 @@ class LocalProvider(Provider):
 
     def problems(self) -> list[str]:
         """Asked by every page that shows a button: looks for files and imports nothing."""
-        missing = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+        missing = [name for name in LIBRARIES if not _installed(name)]
         if missing:
             return [f"{' and '.join(missing)} are not installed. Run: pip install django-tryon[local]"]
         if local_engine.models_missing(self.models_dir):
@@ -74,6 +75,12 @@ class LocalProvider(Provider):
 
     def poll(self, job_id: str, *, operation: Operation) -> Update:
         raise ProviderError("provider_down", "the local engine answers at once and has no jobs")
+
+
+def _installed(library: str) -> bool:
+    if library in sys.modules:  # loaded, or being loaded by another thread: then it has no spec to find yet
+        return True
+    return importlib.util.find_spec(library) is not None
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

@@ -119,7 +119,7 @@ class Claimed:
 
 
 def claim(owner: str, now: datetime, has_room: Callable[[Provider], bool]) -> list[Claimed]:
-    """Take due rows, oldest first, for which ``has_room(provider)`` is True; it is asked once a row and may count.
+    """Take due rows, shoppers' before the shop's and then oldest first, for which ``has_room(provider)`` is True; it is asked once a row and may count.
 
     A queued row is ``submitting`` afterwards, with its provider chosen and the attempt counted: all committed before
     anything is sent. A row taken over from a dead drain keeps its status, which says what is known about it.
@@ -131,7 +131,9 @@ def claim(owner: str, now: datetime, has_room: Callable[[Provider], bool]) -> li
     with transaction.atomic():
         # of=self: the related rows are read, not locked
         locked = due.select_for_update(skip_locked=True, of=("self",))
-        for row in locked.select_related("garment", "photo", "preset_model", "consent").order_by("next_at")[:BATCH]:
+        for row in locked.select_related("garment", "photo", "preset_model", "consent").order_by("priority", "next_at")[
+            :BATCH
+        ]:
             verdict = _judge(row)
             if isinstance(verdict, TryOnError):
                 end(row, Status.FAILED, error_code=verdict.code, error_detail=verdict.detail)
@@ -172,7 +174,7 @@ def _take(owner: str, claimed: list[Claimed]) -> None:
             lease_owner=owner,
         )
     again = TryOnResult.objects.filter(pk__in=[item.row.pk for item in claimed if item.was == Status.SUBMITTING])
-    again.update(lease_owner=owner, attempts=F("attempts") + 1)
+    again.update(lease_owner=owner, attempts=F("attempts") + 1, started_at=now)
     begun = [item.row.pk for item in claimed if item.was not in (Status.QUEUED, Status.SUBMITTING)]
     TryOnResult.objects.filter(pk__in=begun).update(lease_owner=owner)
 

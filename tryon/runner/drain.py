@@ -94,6 +94,7 @@ class Drain:
         self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self.writes: list[Write] = []
         self.first_write = 0.0
+        self.next_claim = 0.0
         cores = cpu_threads()
         self.lanes = {
             CallStyle.POLLING: Lane("polling", POLLING_THREADS, MAX_HELD),
@@ -124,7 +125,7 @@ class Drain:
 
     def _loop(self) -> None:
         start = last_work = time.monotonic()
-        next_claim = next_beat = 0.0
+        next_beat = 0.0
         while True:
             now = time.monotonic()
             ending = self.stopping or now - start > self.budget
@@ -132,13 +133,13 @@ class Drain:
                 if not self._beat():
                     return
                 next_beat = now + conf.LEASE_SECONDS / 3
-            self._collect(wait=self._wait(next_claim))
+            self._collect(wait=self._wait())
             if self.writes and (ending or self._commit_due()):
                 self._commit()
             if not ending:
-                if now >= next_claim:
+                if now >= self.next_claim:
                     full = self._claim() >= claim.BATCH // 2
-                    next_claim = now if full else now + TICK_SECONDS
+                    self.next_claim = now if full else now + TICK_SECONDS
                 self._dispatch()
             if self.jobs:
                 last_work = now
@@ -157,8 +158,8 @@ class Drain:
         claim.expire(now)
         return True
 
-    def _wait(self, next_claim: float) -> float:
-        until = next_claim
+    def _wait(self) -> float:
+        until = self.next_claim
         if self.heap:
             until = min(until, self.heap[0][0])
         if self.writes:
@@ -315,7 +316,10 @@ class Drain:
 
     def _drop(self, job: steps.Job) -> None:
         if self.jobs.pop(job.row.pk, None):
-            self.lanes[job.provider.style].held -= 1
+            lane = self.lanes[job.provider.style]
+            lane.held -= 1
+            if lane.room <= lane.threads:  # a place is free that may have been waited for
+                self.next_claim = 0.0
 
     def _commit_due(self) -> bool:
         return len(self.writes) >= COMMIT_SIZE or time.monotonic() - self.first_write >= LINGER_SECONDS
