@@ -16,7 +16,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBased
 TRYON = {
     **TRYON,  # noqa: F405
     "PRIVATE_ROOT": str(_ROOT / "private"),
-    "LEASE_SECONDS": 2,
+    "LEASE_SECONDS": 5,
     "PROVIDERS": {
         "gated": {"BACKEND": "tests.runner.gated.GatedProvider", "OPTIONS": {"folder": str(_ROOT)}},
     },
