@@ -1,0 +1,101 @@
+"""``{% load tryon %}``: the try-on button, its assets, the AI badge and the on-model shots of a product.
+
+A tag never breaks a shop's page: whatever goes wrong, it renders nothing and says why at DEBUG.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django import template
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from tryon import links
+from tryon.choices import Operation
+from tryon.conf import conf
+from tryon.models import TryOnOutput
+from tryon.storefront.offer import offer_for, ref_of
+
+logger = logging.getLogger("tryon.tags")
+register = template.Library()
+
+NIL = UUID(int=0)
+
+
+def _harmless(tag: Callable[..., str]) -> Callable[..., str]:
+    @functools.wraps(tag)
+    def wrapped(*args: Any, **kwargs: Any) -> str:
+        try:
+            return tag(*args, **kwargs)
+        except Exception:  # a shop's product page is worth more than our button
+            logger.debug("{%% %s %%} renders nothing", tag.__name__, exc_info=True)
+            return ""
+
+    return wrapped
+
+
+@register.simple_tag
+@_harmless
+def tryon_widget(product: Any, variant: str = "", for_form: str = "") -> str:
+    """The button. ``product``: the shop's own object or its reference; ``for_form``: id of the add-to-bag form."""
+    offer = offer_for(ref_of(product), str(variant or ""))
+    if offer is None:
+        logger.debug("nothing to try on at %s %s", product, variant)
+        return ""
+    separator = "&" if "?" in offer.try_url else "?"
+    context = {
+        "offer": offer,
+        "for_form": for_form,
+        "dialog_url": f"{offer.try_url}{separator}fragment=1",
+        "photos_url": reverse("tryon:api-photos"),
+        "tryons_url": reverse("tryon:api-tryons"),
+        # the widget puts the id of a preview in place of the zeros
+        "preview_url": reverse("tryon:result", kwargs={"pk": NIL}),
+    }
+    return render_to_string("tryon/widget.html", context)
+
+
+@register.simple_tag
+@_harmless
+def tryon_assets() -> str:
+    """The module and the stylesheet, once a page."""
+    return render_to_string("tryon/assets.html") if conf.ENABLED else SafeString("")
+
+
+@register.simple_tag
+@_harmless
+def tryon_badge(image: Any = True) -> str:
+    """The visible mark "AI-generated preview", for a picture of ours or anything else that is true."""
+    return render_to_string("tryon/badge.html") if image else SafeString("")
+
+
+@register.simple_tag
+@_harmless
+def tryon_shots(product: Any) -> str:
+    """The published on-model shots of a product, each with the badge."""
+    outputs = (
+        TryOnOutput.objects.filter(
+            published_at__isnull=False,
+            result__operation=Operation.MODEL_SHOT.value,
+            result__garment__product_ref=ref_of(product),
+        )
+        .select_related("result__garment")
+        .order_by("published_at", "position")
+    )
+    shots = [
+        {
+            "card_url": links.picture_url(output, "card"),
+            "width": output.width,
+            "height": output.height,
+            "alt": _("%(product)s worn by a model. AI-generated") % {"product": output.result.garment.name},
+        }
+        for output in outputs
+    ]
+    return render_to_string("tryon/shots.html", {"shots": shots}) if shots else SafeString("")
