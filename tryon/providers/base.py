@@ -10,9 +10,11 @@ back. The runner decides what a value means for a row.
 from __future__ import annotations
 
 import base64
+import math
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -77,16 +79,20 @@ class ProviderError(TryOnError):
 
 @dataclass(frozen=True, slots=True)
 class ImageInput:
-    """An encoded picture that has been through intake: upright, sRGB, without metadata."""
+    """An encoded picture that has been through intake: upright, sRGB, without metadata.
 
-    data: bytes
+    ``url``: where the provider may fetch the same picture, for those that are public anyway. "" sends the bytes.
+    """
+
+    data: bytes = field(repr=False)  # a log line must never hold a photo
     mime: str
     width: int
     height: int
+    url: str = field(default="", repr=False)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> ImageInput:
-        return cls(data, *probe(data))
+    def from_bytes(cls, data: bytes, *, url: str = "") -> ImageInput:
+        return cls(data, *probe(data), url=url)
 
     @property
     def base64(self) -> str:
@@ -99,7 +105,11 @@ class ImageInput:
 
 @dataclass(frozen=True, slots=True)
 class TryOnRequest:
-    """What to make. Encoded bytes are accepted for pictures; each adapter sends them the way its API wants."""
+    """What to make. Encoded bytes are accepted for pictures; each adapter sends them the way its API wants.
+
+    ``picture`` is what the editing operations work on (the garment's picture when it is not given), ``mask`` is white
+    where something is to be changed. ``references`` are further pictures under the provider's own names for them.
+    """
 
     operation: Operation = Operation.TRY_ON
     person: ImageInput | bytes | None = None
@@ -109,27 +119,41 @@ class TryOnRequest:
     mannequin: str = ""  # key of a drawn mannequin, when the person is one
     description: str = ""  # the garment in words
     reference: str = ""  # our own id of this request
+    picture: ImageInput | bytes | None = None
+    mask: ImageInput | bytes | None = None
+    references: Mapping[str, ImageInput | bytes] = field(default_factory=dict)
+    webhook_url: str = field(default="", repr=False)  # holds a secret; for providers that call back
 
     def __post_init__(self) -> None:
-        for name in ("person", "garment"):
-            value = getattr(self, name)
-            if isinstance(value, bytes):
-                object.__setattr__(self, name, ImageInput.from_bytes(value))
+        for name in ("person", "garment", "picture", "mask"):
+            object.__setattr__(self, name, _encoded(getattr(self, name)))
+        object.__setattr__(self, "references", {name: _encoded(value) for name, value in self.references.items()})
+
+    def find(self, name: str) -> ImageInput | None:
+        """``person``, ``garment``, ``picture``, ``mask`` or the name of a reference; None when it is not there."""
+        found = self.references.get(name) or getattr(self, name, None)
+        if found is None and name == "picture":
+            found = self.garment
+        return found if isinstance(found, ImageInput) else None
 
     def image(self, name: str) -> ImageInput:
-        """``person`` or ``garment``, which must be there."""
-        value = getattr(self, name)
-        if not isinstance(value, ImageInput):
+        """As ``find``, of a picture that must be there."""
+        value = self.find(name)
+        if value is None:
             raise ProviderError("invalid", f"{name} is missing")
         return value
+
+
+def _encoded(value: ImageInput | bytes | None) -> ImageInput | None:
+    return ImageInput.from_bytes(value) if isinstance(value, bytes) else value
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
     """One thing made: its bytes, or a URL to fetch it from until ``expires_at``."""
 
-    data: bytes | None = None
-    url: str = ""
+    data: bytes | None = field(default=None, repr=False)
+    url: str = field(default="", repr=False)
     mime: str = ""
     expires_at: datetime | None = None
 
@@ -164,7 +188,11 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One parameter of a provider, declared once for validation, forms, API and docs."""
+    """One parameter of a provider, declared once for validation, forms, API and docs.
+
+    ``minimum`` and ``maximum`` bound a number, or the length of a text. A default of None means "not sent": the
+    provider's own default holds.
+    """
 
     name: str
     type: type
@@ -173,34 +201,76 @@ class Option:
     choices: tuple[Any, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    pattern: str = ""  # a regular expression that the whole text must match
+    required: bool = False
+    sent: bool = True  # False: steers the adapter and is no parameter of the API
 
     def clean(self, value: Any) -> Any:
         """``value`` in the option's type, or ProviderError("invalid")."""
+        if value is None and self.default is None:
+            return self._missing()
         try:
             value = self._typed(value)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise ProviderError("invalid", f"{self.name}: not a {self.type.__name__}") from error
         if self.choices and value not in self.choices:
             raise ProviderError("invalid", f"{self.name}: not one of {', '.join(map(str, self.choices))}")
-        if self.minimum is not None and value < self.minimum:
-            raise ProviderError("invalid", f"{self.name}: under {self.minimum}")
-        if self.maximum is not None and value > self.maximum:
-            raise ProviderError("invalid", f"{self.name}: over {self.maximum}")
+        if self.pattern and not re.fullmatch(self.pattern, value):
+            raise ProviderError("invalid", f"{self.name}: not of the form {self.pattern}")
+        self._check_range(value)
         return value
 
+    def takes(self, value: Any) -> bool:
+        try:
+            self.clean(value)
+        except ProviderError:
+            return False
+        return True
+
+    def widened(self, other: Option) -> Option:
+        """The option of the same name that takes what either of the two takes."""
+        choices = tuple(dict.fromkeys((*self.choices, *other.choices))) if self.choices and other.choices else ()
+        return replace(
+            self,
+            choices=choices,
+            minimum=_outer(min, self.minimum, other.minimum),
+            maximum=_outer(max, self.maximum, other.maximum),
+            pattern=self.pattern if self.pattern == other.pattern else "",
+            required=self.required and other.required,
+        )
+
+    def _missing(self) -> None:
+        if self.required:
+            raise ProviderError("invalid", f"{self.name} is missing")
+
+    def _check_range(self, value: Any) -> None:
+        size, unit = (len(value), " characters") if isinstance(value, str) else (value, "")
+        if self.minimum is not None and size < self.minimum:
+            raise ProviderError("invalid", f"{self.name}: under {self.minimum}{unit}")
+        if self.maximum is not None and size > self.maximum:
+            raise ProviderError("invalid", f"{self.name}: over {self.maximum}{unit}")
+
     def _typed(self, value: Any) -> Any:
-        if isinstance(value, self.type) and not (self.type is int and isinstance(value, bool)):
-            return value
-        if self.type is bool:
+        if self.type is bool and not isinstance(value, bool):
             return {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}[str(value).lower()]
-        if isinstance(value, bool):
+        if self.type is not bool and (isinstance(value, bool) or (self.type is str and not isinstance(value, str))):
             raise ValueError(value)
-        return self.type(value)
+        if self.type is int and isinstance(value, float) and not value.is_integer():
+            raise ValueError(value)
+        typed = self.type(value)
+        if isinstance(typed, float) and not math.isfinite(typed):
+            raise ValueError(value)
+        return typed
+
+
+def _outer(choose: Callable[[float, float], float], one: float | None, other: float | None) -> float | None:
+    """The wider of two bounds, of which None is the widest."""
+    return None if one is None or other is None else choose(one, other)
 
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """How a provider does one operation."""
+    """How a provider does one operation. Pictures beyond ``max_*`` are shrunk, those under ``min_side`` refused."""
 
     options: tuple[Option, ...] = ()
     categories: frozenset[Category] = frozenset(Category)
@@ -208,6 +278,10 @@ class Capability:
     min_side: int | None = None
     max_bytes: int | None = None
     cost: float | None = 0.0  # provider credits a call; None: not known
+    max_pixels: int | None = None
+    upright_person: bool = False  # a photo that is wider than tall is refused
+    mimes: frozenset[str] = frozenset({"image/jpeg", "image/png", "image/webp"})
+    inputs: tuple[str, ...] = ()  # the pictures of a request that it can't do without
 
     def clean_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Every declared option with its value or default. An option that is not declared is an error."""
@@ -226,6 +300,8 @@ class Provider(ABC):
     paid: ClassVar[bool] = True
     leaves_server: ClassVar[bool] = True  # pictures go to somebody else
     settings_options: ClassVar[frozenset[str]] = frozenset({"options"})
+    result_hosts: ClassVar[tuple[str, ...]] = ()  # "cdn.example.com" or "*.example.com": where results may be fetched
+    allow_private_hosts: bool = False  # lets a server on this machine or network be called: for development
 
     def __init__(self, alias: str = "", **options: Any) -> None:
         unknown = sorted(set(options) - self.settings_options)
@@ -257,6 +333,10 @@ class Provider(ABC):
     def problems(self) -> list[str]:
         """Why it can't work right now, each with what to do; [] when ready. No network."""
         return []
+
+    def download_hosts(self) -> tuple[str, ...]:
+        """The hosts that an ``Output.url`` of this provider may name."""
+        return self.result_hosts
 
     def can(self, operation: Operation, category: Category | None = None) -> bool:
         capability = self.capabilities.get(operation)

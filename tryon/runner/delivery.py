@@ -8,12 +8,15 @@ from uuid import UUID
 
 from django.core.files.base import ContentFile
 
+from tryon.errors import TryOnError
 from tryon.images.disclosure import mark_ai
-from tryon.images.intake import Picture, accept_output
+from tryon.images.intake import OUTPUT_LIMITS, Picture, accept_output
 from tryon.images.renditions import renditions
 from tryon.models import TryOnOutput
-from tryon.providers.base import Charged, Output, ProviderError
+from tryon.providers.base import Charged, Output, Provider, ProviderError
 from tryon.storage import result_storage
+
+FETCH_SECONDS = 30.0  # for one file, everything included; tried up to three times inside a task with a time limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,15 @@ class Stored:
         return self.file, self.card, self.thumb
 
 
-def deliver(result_id: UUID, attempt: int, outputs: Iterable[Output], *, provider: str) -> list[Stored]:
-    """Check, mark, shrink and store every output. All or nothing: a failure leaves no file behind."""
+def deliver(result_id: UUID, attempt: int, outputs: Iterable[Output], *, provider: Provider) -> list[Stored]:
+    """Fetch, check, mark, shrink and store every output. All or nothing: a failure leaves no file behind.
+
+    Raises ProviderError; retryable when fetching again, perhaps from a fresh address, may help.
+    """
     stored: list[Stored] = []
     try:
         for position, output in enumerate(outputs):
-            picture = mark_ai(accept_output(_bytes(output)), provider=provider)
+            picture = mark_ai(_accepted(output, provider), provider=provider.label)
             # the name is made of the row and the attempt, so that a second delivery never meets the first
             stored.append(_store(picture, f"{result_id.hex}/{attempt}-{position}"))
         if not stored:
@@ -73,10 +79,31 @@ def outputs_of(result_id: UUID, stored: Iterable[Stored]) -> list[TryOnOutput]:
     ]
 
 
-def _bytes(output: Output) -> bytes:
-    if output.data is None:
-        raise ProviderError("provider_down", "the provider answered with a link, which is not supported yet")
-    return output.data
+def _accepted(output: Output, provider: Provider) -> Picture:
+    """An output as a picture of ours. One that is none is the provider's fault, never the shopper's photo's."""
+    data = output.data if output.data is not None else _fetched(output, provider)
+    try:
+        return accept_output(data)
+    except TryOnError as error:
+        raise ProviderError(
+            "provider_down",
+            f"the picture is unusable: {error.code}",
+            retryable=bool(output.url) or error.code == "busy",
+            charged=Charged.YES if provider.paid else Charged.NO,
+        ) from error
+
+
+def _fetched(output: Output, provider: Provider) -> bytes:
+    # imported here: requests is slow to import, and web pages and commands need this module's neighbours only
+    from tryon.providers.http import fetch
+
+    return fetch(
+        output.url,
+        allowed_hosts=provider.download_hosts(),
+        max_bytes=OUTPUT_LIMITS.max_bytes,
+        deadline=FETCH_SECONDS,
+        allow_private_hosts=provider.allow_private_hosts,
+    )
 
 
 def _store(picture: Picture, stem: str) -> Stored:

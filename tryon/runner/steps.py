@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,8 +10,20 @@ from django.utils.translation import override
 
 from tryon.choices import Category, Operation, ProviderStatus, Status
 from tryon.models import TryOnResult
-from tryon.providers.base import ImageInput, Provider, ProviderError, Submission, TryOnRequest, Update
+from tryon.providers.base import (
+    Charged,
+    ImageInput,
+    Output,
+    Provider,
+    ProviderError,
+    Submission,
+    TryOnRequest,
+    Update,
+)
 from tryon.runner.delivery import Stored, deliver
+
+DELIVERIES = 3  # of one finished picture
+PAUSE_SECONDS = 1.0  # between two of them, when the provider answered with the result at once
 
 
 @dataclass(slots=True)
@@ -24,6 +37,7 @@ class Job:
     submitted_at: datetime | None = None
     sent: bool = False  # the submit has begun: from here on its outcome may be unknown
     busy: bool = False
+    lost: int = 0  # deliveries of a finished picture that failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +59,13 @@ def submit(job: Job) -> Submitted:
         submission = job.provider.submit(request)
     if submission.job_id is not None:
         return Submitted(submission, ())
-    return Submitted(submission, tuple(_deliver(job, submission.outputs)))
+    while True:
+        try:
+            return Submitted(submission, tuple(_deliver(job, submission.outputs)))
+        except ProviderError as error:
+            if not error.retryable or error.charged != Charged.YES:
+                raise
+        time.sleep(PAUSE_SECONDS)  # nobody can ask again for this result: it is tried here or lost
 
 
 def poll(job: Job) -> Polled:
@@ -55,8 +75,15 @@ def poll(job: Job) -> Polled:
     return Polled(update, tuple(_deliver(job, update.outputs)))
 
 
-def _deliver(job: Job, outputs: tuple[object, ...]) -> list[Stored]:
-    return deliver(job.row.pk, job.row.attempts, outputs, provider=job.provider.label)  # type: ignore[arg-type]
+def _deliver(job: Job, outputs: tuple[Output, ...]) -> list[Stored]:
+    """A failure is retryable twice; a job is then asked again, which may give a fresh address."""
+    try:
+        return deliver(job.row.pk, job.row.attempts, outputs, provider=job.provider)
+    except ProviderError as error:
+        job.lost += 1
+        if error.charged != Charged.YES or (error.retryable and job.lost < DELIVERIES):
+            raise
+        raise ProviderError(error.code, f"paid but not fetched: {error.detail}", charged=Charged.YES) from error
 
 
 def build_request(row: TryOnResult) -> TryOnRequest:

@@ -1,0 +1,103 @@
+"""Whatever JSON comes back, an adapter answers with a value or a ProviderError, and a paid submit is sent once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.providers.contract import GARMENT, JOB, KEY, PERSON
+from tests.providers.server import Canned, Server
+from tryon.choices import Category
+from tryon.providers.base import ProviderError, Submission, TryOnRequest, Update
+from tryon.providers.fashn import FashnProvider
+from tryon.providers.hosted import HostedProvider
+from tryon.providers.pebblely import PebblelyProvider
+from tryon.providers.pixelapi import PixelAPIProvider
+from tryon.providers.pixelcut import PixelcutProvider
+from tryon.providers.superstyle import SuperStyleProvider
+
+BACKENDS = [FashnProvider, PebblelyProvider, PixelAPIProvider, PixelcutProvider, SuperStyleProvider]
+FIELDS = [
+    "id",
+    "job_id",
+    "generation_id",
+    "status",
+    "output",
+    "output_url",
+    "result_url",
+    "result_urls",
+    "result_image_b64",
+    "data",
+    "credits",
+    "credits_used",
+    "error",
+    "error_code",
+    "error_message",
+    "detail",
+    "message",
+    "name",
+    "code",
+    "retryable",
+    "retry_after_s",
+    "image_base64",
+    "image_url",
+    "mime_type",
+    "guidance",
+    "total",
+    "credits_remaining",
+    "plan",
+    "model",
+]
+WORDS = [
+    JOB,
+    "completed",
+    "failed",
+    "processing",
+    "blocked",
+    "NSFWError",
+    "https://cdn.fashn.ai/a.png",
+    "data:,",
+    "/9j/",
+]
+
+scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.sampled_from(WORDS))
+answers = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=6),
+    max_leaves=12,
+)
+statuses = st.sampled_from([200, 200, 200, 202, 400, 401, 402, 403, 404, 409, 413, 422, 429, 500, 502, 503])
+
+
+@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.label)
+@settings(
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(body=answers, status=statuses)
+def test_any_answer(backend: type[HostedProvider], body: Any, status: int, server: Server) -> None:
+    provider = backend(api_key=KEY, base_url=server.url, allow_private_hosts=True, timeout=5)
+    operation = next(iter(provider.capabilities))
+    request = TryOnRequest(operation=operation, person=PERSON, garment=GARMENT, category=Category.UPPER)
+    server.answers(Canned(status, body))
+    outcome = tried(provider.submit, request)
+    assert isinstance(outcome, Submission | ProviderError)
+    assert len(server.posts) == 1
+    assert isinstance(tried(provider.poll, JOB, operation=operation), Update | ProviderError)
+    tried(provider.balance)
+    if isinstance(outcome, Submission):
+        assert bool(outcome.job_id) != bool(outcome.outputs)
+    else:
+        assert len(outcome.detail) < 500
+
+
+def tried(call: Any, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return call(*args, **kwargs)
+    except ProviderError as error:
+        return error

@@ -1,0 +1,302 @@
+"""All outgoing HTTP: ``HttpClient`` for the APIs, ``fetch`` for pictures. Nothing else in the package may call out.
+
+A POST that costs money is sent once. When it fails, the error says whether a byte of it had left: if not, it was not
+charged; if so, nobody knows.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import ssl
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+import requests
+import urllib3.exceptions
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from tryon import __version__
+from tryon.providers import ssrf
+from tryon.providers.answers import SMALL_ANSWER, Answer, NotUnderstood, gunzip, protocol_error
+from tryon.providers.base import Charged, ProviderError
+from tryon.providers.wire import (
+    NETWORK,
+    Exchange,
+    GuardedAdapter,
+    Network,
+    PlainConnection,
+    TLSConnection,
+    exchanging,
+)
+
+USER_AGENT = f"django-tryon/{__version__}"
+MAX_REDIRECTS = 3
+CHUNK = 64 * 1024
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_GONE = frozenset({401, 403, 404, 410})  # what file servers answer when a signed address has run out
+_FAILURES = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    ValueError,
+)
+
+
+class Secret(str):
+    """An API key that shows as *** in logs, tracebacks and templates. ``reveal()`` gives the key."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __format__(self, format_spec: str) -> str:
+        return format("***", format_spec)
+
+    def reveal(self) -> str:
+        return str.__str__(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds: to connect, between two bytes, and for the whole exchange."""
+
+    connect: float = 5.0
+    read: float = 30.0
+    total: float = 30.0
+
+
+class HttpClient:
+    """An API at ``base_url``. Never follows a redirect, never repeats, reads nothing from the environment.
+
+    ``key_header`` is the name and the form of the header that carries ``key``. Thread-safe: each thread has its own
+    connections.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        key: Secret | None = None,
+        key_header: tuple[str, str] = ("Authorization", "Bearer {key}"),
+        timeouts: Timeouts = Timeouts(),
+        allow_private_hosts: bool = False,
+        network: Network = NETWORK,
+        ca_bundle: str = "",
+    ) -> None:
+        """Raises ``ssrf.Refused`` for a ``base_url`` that may not be called."""
+        self.target = ssrf.parse(base_url, plain=allow_private_hosts, any_port=True)
+        self.base_url = base_url.rstrip("/")
+        self.timeouts = timeouts
+        self.allow_private_hosts = allow_private_hosts
+        self._key, self._key_header = key, key_header
+        self._headers = {
+            "User-Agent": USER_AGENT,
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",  # an answer that is not packed can't be a bomb
+            **(headers or {}),
+        }
+        self._network, self._ca_bundle = network, ca_bundle or DEFAULT_CA_BUNDLE_PATH
+        self._threads = threading.local()
+
+    def __repr__(self) -> str:
+        return f"<HttpClient {self.target.host}>"
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        fields: Mapping[str, str] | None = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        query: Mapping[str, str] | None = None,
+        paid: bool = False,
+        max_bytes: int = SMALL_ANSWER,
+        timeouts: Timeouts | None = None,
+    ) -> Answer:
+        """One request, one answer of any status but a redirect.
+
+        ``files`` are name -> (file name, bytes, mime) and make it multipart, with ``fields`` beside them. ``paid``:
+        the call costs money, so once it has been sent a failure is ``Charged.UNKNOWN``. Raises ProviderError only.
+        """
+        limits = timeouts or self.timeouts
+        exchange = Exchange(
+            total=limits.total,
+            connect=limits.connect,
+            read=limits.read,
+            allow_private=self.allow_private_hosts,
+            network=self._network,
+        )
+        arguments = {"json": json, "data": fields, "files": files, "params": query}
+        failure: ProviderError | None = None
+        with exchanging(exchange):
+            try:
+                answer = self._exchange(method, f"{self.base_url}{path}", arguments, max_bytes)
+            except _FAILURES as error:
+                failure = _failure(error, exchange, paid=paid)
+        if failure is not None:  # raised out here, so that the error does not carry a request with keys and pictures
+            raise failure
+        if 300 <= answer.status < 400:
+            charged = Charged.UNKNOWN if paid else Charged.NO
+            raise ProviderError("provider_down", "answered with a redirect, which is never followed", charged=charged)
+        return answer
+
+    def close(self) -> None:
+        """Close this thread's connections."""
+        session = self._threads.__dict__.pop("session", None)
+        if session is not None:
+            session.close()
+
+    def _exchange(self, method: str, url: str, arguments: Mapping[str, Any], max_bytes: int) -> Answer:
+        session = self._session()
+        if method != "GET":
+            # A kept connection may be closed by the other side in the very moment of sending, and then nobody knows
+            # whether the request was taken: what may cost money goes over a connection of its own.
+            session.close()
+        headers = dict(self._headers)
+        if self._key is not None:
+            name, form = self._key_header
+            headers[name] = form.format(key=self._key.reveal())
+        with session.request(
+            method, url, headers=headers, stream=True, allow_redirects=False, timeout=self.timeouts.connect, **arguments
+        ) as response:
+            packed = response.headers.get("content-encoding", "identity").strip().lower()
+            if packed not in ("identity", "", "gzip", "x-gzip"):
+                raise NotUnderstood("packed in a way that was not asked for")
+            data = _read(response.raw, max_bytes)
+            return Answer(
+                response.status_code, response.headers, gunzip(data, max_bytes) if packed.endswith("gzip") else data
+            )
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._threads, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = False  # no proxies, no .netrc, no other certificate store
+            session.verify = self._ca_bundle
+            adapter = GuardedAdapter(max_retries=0, pool_connections=1, pool_maxsize=1)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            self._threads.session = session
+        return session
+
+
+def fetch(
+    url: str,
+    *,
+    allowed_hosts: Sequence[str] | None,
+    max_bytes: int,
+    deadline: float,
+    allow_private_hosts: bool = False,
+    network: Network = NETWORK,
+    ca_bundle: str = "",
+) -> bytes:
+    """The file at ``url``, of at most ``max_bytes``, within ``deadline`` seconds for everything.
+
+    ``allowed_hosts``: names or ``*.name``; None is any public host, for addresses that the shop's own staff gave.
+    Raises ProviderError: retryable when another try, or a fresh address, may help.
+    """
+    exchange = Exchange(total=deadline, connect=5.0, read=15.0, allow_private=allow_private_hosts, network=network)
+    context = _tls(ca_bundle or DEFAULT_CA_BUNDLE_PATH)
+    with exchanging(exchange):
+        try:
+            for _ in range(MAX_REDIRECTS + 1):
+                target = _checked(url, allowed_hosts, allow_private_hosts)
+                found = _get(target, context, max_bytes)
+                if isinstance(found, bytes):
+                    return found
+                url = _redirected(url, target, found)
+            failure = ProviderError("provider_down", "too many redirects")
+        except ProviderError as error:
+            failure = error
+        except NotUnderstood as error:
+            failure = protocol_error(str(error), charged=Charged.YES)
+        except ssrf.Refused as error:
+            failure = ProviderError("provider_down", f"the address of the file was refused: {error}")
+        except _FAILURES as error:
+            failure = _failure(error, exchange, paid=False)
+    failure.charged = Charged.YES
+    raise failure
+
+
+@functools.cache
+def _tls(ca_bundle: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_bundle)
+
+
+def _checked(url: str, allowed_hosts: Sequence[str] | None, allow_private: bool) -> ssrf.Target:
+    target = ssrf.parse(url, plain=allow_private, any_port=allow_private)
+    if allowed_hosts is not None and not ssrf.host_allowed(target.host, allowed_hosts):
+        raise ssrf.Refused("the host is not one that this provider delivers from")
+    return target
+
+
+def _get(target: ssrf.Target, context: ssl.SSLContext, max_bytes: int) -> bytes | str:
+    """The body, or where the server wants us to go instead."""
+    if target.scheme == "https":
+        connection: PlainConnection | TLSConnection = TLSConnection(target.host, target.port, ssl_context=context)
+    else:
+        connection = PlainConnection(target.host, target.port)
+    try:
+        headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
+        connection.request("GET", target.path, headers=headers, preload_content=False, decode_content=False)
+        response = connection.getresponse()
+        if response.status in _REDIRECTS:
+            return response.headers.get("location", "")
+        if response.status != 200:
+            gone = response.status in _GONE
+            reason = "the address has run out" if gone else "the file server failed"
+            retryable = gone or response.status == 429 or response.status >= 500
+            raise ProviderError("provider_down", f"{reason} (HTTP {response.status})", retryable=retryable)
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            raise NotUnderstood("a packed file")
+        return _read(response, max_bytes)
+    finally:
+        connection.close()
+
+
+def _redirected(url: str, target: ssrf.Target, location: str) -> str:
+    """The next address, which must be on the same host and is checked like the first."""
+    if not location or any(ord(letter) <= 32 or letter == "\\" for letter in location):
+        raise ssrf.Refused("a redirect to an odd address")
+    following = urljoin(url, location)
+    if ssrf.parse(following, plain=target.scheme == "http", any_port=True).host != target.host:
+        raise ssrf.Refused("a redirect to another host")
+    return following
+
+
+def _read(stream: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
+    """The body as it comes over the wire. Raises NotUnderstood when it is larger, and urllib3's when it is cut."""
+    parts, total = [], 0
+    while part := stream.read(CHUNK, decode_content=False):
+        total += len(part)
+        if total > max_bytes:
+            stream.close()
+            raise NotUnderstood(f"more than {max_bytes} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _failure(error: Exception, exchange: Exchange, *, paid: bool) -> ProviderError:
+    """What went wrong on the way, without the text of ``error``: that may hold the URL."""
+    if exchange.refused:
+        return ProviderError("config", f"not called: {exchange.refused}")
+    if not exchange.sent:
+        return ProviderError("provider_down", f"no connection ({type(error).__name__})", retryable=True)
+    unknown = Charged.UNKNOWN if paid else Charged.NO
+    if isinstance(error, NotUnderstood):
+        return protocol_error(str(error), charged=unknown, retryable=not paid)
+    if exchange.over or isinstance(error, TimeoutError | requests.Timeout | urllib3.exceptions.TimeoutError):
+        return ProviderError("timed_out", "no complete answer in time", retryable=not paid, charged=unknown)
+    reason = f"the connection was lost before the answer was complete ({type(error).__name__})"
+    return ProviderError("provider_down", reason, retryable=not paid, charged=unknown)

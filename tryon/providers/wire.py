@@ -1,0 +1,170 @@
+"""Connections with a total deadline, to checked addresses only, that know whether anything has been sent.
+
+A connection resolves its host once, checks every address and connects to a checked one, so that a name can't change
+its meaning between check and use; ``Host`` and the TLS name stay those of the URL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import math
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from tryon.providers import ssrf
+
+
+def dial(address: str, port: int, timeout: float) -> socket.socket:
+    """A connected TCP socket."""
+    return socket.create_connection((address, port), timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How a name becomes addresses and an address a socket. Tests put their own in."""
+
+    resolve: ssrf.Resolver = ssrf.system_resolver
+    dial: Callable[[str, int, float], socket.socket] = dial
+
+
+NETWORK = Network()
+
+
+class Exchange:
+    """One request and its answer: how long it may last, where it may go, and whether a byte of it has left us."""
+
+    def __init__(self, *, total: float, connect: float, read: float, allow_private: bool, network: Network) -> None:
+        self.until = time.monotonic() + total
+        self.connect_timeout, self.read_timeout = connect, read
+        self.allow_private, self.network = allow_private, network
+        self.sent = False
+        self.refused = ""
+
+    def left(self, at_most: float) -> float:
+        """Seconds until the deadline, no more than ``at_most``. Raises TimeoutError when there are none."""
+        seconds = self.until - time.monotonic()
+        if seconds <= 0:
+            raise TimeoutError("the total deadline has passed")
+        return min(seconds, at_most)
+
+    @property
+    def over(self) -> bool:
+        return time.monotonic() >= self.until
+
+    def open(self, host: str, port: int) -> socket.socket:
+        """A socket to the first checked address that answers."""
+        try:
+            found = ssrf.addresses(host, port, resolve=self.network.resolve, allow_private=self.allow_private)
+        except ssrf.Refused as error:
+            self.refused = str(error)
+            raise
+        failure: OSError = OSError("no address")
+        for address in found:
+            try:
+                sock = self.network.dial(address, port, self.left(self.connect_timeout))
+            except OSError as error:
+                failure = error
+                continue
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+        raise failure
+
+
+_here = threading.local()
+
+
+@contextlib.contextmanager
+def exchanging(exchange: Exchange) -> Iterator[Exchange]:
+    """While inside, connections used by this thread belong to ``exchange``."""
+    _here.exchange = exchange
+    try:
+        yield exchange
+    finally:
+        del _here.exchange
+
+
+def _current() -> Exchange:
+    exchange: Exchange = _here.exchange
+    return exchange
+
+
+class _TimedStream(io.RawIOBase):
+    """Reads from a socket. Every single read gets what is left of the deadline, so that a trickle can't outlast it."""
+
+    def __init__(self, stream: io.RawIOBase, sock: socket.socket, exchange: Exchange) -> None:
+        self._stream, self._sock, self._exchange = stream, sock, exchange
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(self._exchange.left(self._exchange.read_timeout))
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        stream: Any = sock.makefile("rb", buffering=0)  # keeps the socket open as long as the body is read
+        self.fp = io.BufferedReader(_TimedStream(stream, sock, _current()))
+
+
+class PlainConnection(HTTPConnection):
+    response_class = _TimedResponse
+
+    def _new_conn(self) -> socket.socket:
+        return _current().open(self.host, self.port)
+
+    def send(self, data: Any) -> None:
+        _send(self, super().send, data)
+
+
+class TLSConnection(HTTPSConnection):
+    response_class = _TimedResponse
+
+    def _new_conn(self) -> socket.socket:
+        return _current().open(self.host, self.port or 443)
+
+    def send(self, data: Any) -> None:
+        _send(self, super().send, data)
+
+
+def _send(connection: HTTPConnection, send: Callable[[Any], None], data: Any) -> None:
+    """Before the first byte leaves, the connection stands: a failure until then can't have cost anything."""
+    if connection.sock is None:
+        connection.connect()
+    exchange = _current()
+    exchange.sent = True
+    connection.sock.settimeout(exchange.left(math.inf))
+    send(data)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = PlainConnection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = TLSConnection
+
+
+class GuardedAdapter(HTTPAdapter):
+    """The requests adapter that uses these connections."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TLSPool}
