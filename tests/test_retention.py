@@ -110,3 +110,23 @@ def test_a_file_that_cannot_go_is_reported(
     os.utime(path, (time.time() - 7200, time.time() - 7200))
     call_command("tryon_purge", verbosity=0)
     assert not path.exists()
+
+
+def test_a_photo_in_use_stays_until_it_is_not(
+    finished: TryOnResult, shopper: Shopper, garment: Garment, photo: ShopperPhoto
+) -> None:
+    wish = admission.Demand(shopper, garment, photo=photo, idempotency_key="again")
+    running = admission.request(wish).result
+    assert retention.delete_result(finished).photos == 0
+    assert photo_storage().exists(str(photo.file.name))
+    assert retention.delete_result(running).photos == 1
+    assert not photo_storage().exists(str(photo.file.name))
+
+
+def test_erasing_a_shopper_leaves_nothing(finished: TryOnResult, shopper: Shopper, photo: ShopperPhoto) -> None:
+    files = [*files_of(finished), Path(photo.file.path)]
+    counts = retention.erase(shopper)
+    assert (counts.results, counts.photos) == (1, 1)
+    assert not any(path.exists() for path in files)
+    assert not shopper.consents.filter(withdrawn_at=None).exists()
+    assert not TryOnResult.objects.exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from tryon.choices import Status
 from tryon.models import TryOnResult
@@ -19,6 +20,14 @@ STAGES = {
 }
 DEFAULT_SECONDS = 10.0
 ALMOST = 0.95  # an estimate never claims to be done
+
+
+def alt_text(result: TryOnResult) -> str:
+    """The picture in words; ``garment`` should be loaded with the row."""
+    names = {"product": result.garment.name}
+    if result.preset_model_id:
+        return _("AI-generated preview of %(product)s on a model") % names
+    return _("AI-generated preview of %(product)s on you") % names
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,12 +61,24 @@ def due(now: datetime | None = None) -> Purged:
 
 
 def delete_result(result: TryOnResult) -> Purged:
-    """One preview with its pictures, and its photo when no other preview uses it. The row is gone at once."""
+    """One preview with its pictures and the photo it was made from. The row is gone at once.
+
+    A photo that another preview is just being made from stays until that one is deleted, or until its time comes.
+    """
     counts = Purged()
     photo = result.photo
     _delete_results([result], counts)
-    if photo and not photo.results.exists():
+    if photo and not photo.results.live().exists():
         _delete_photos([photo], counts)
+    return counts
+
+
+def erase(shopper: Shopper) -> Purged:
+    """Everything of a shopper. Consents first, so that nothing new can start."""
+    counts = Purged()
+    shopper.consents.filter(withdrawn_at=None).update(withdrawn_at=timezone.now())
+    _delete_results(list(shopper.results.all()), counts)
+    _delete_photos(list(shopper.photos.all()), counts)
     return counts
 
 

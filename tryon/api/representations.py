@@ -11,14 +11,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import parse_etags
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from tryon import links
 from tryon.choices import Status
 from tryon.errors import TryOnError
 from tryon.models import Garment, PresetModel, ShopperPhoto, TryOnOutput, TryOnResult
-from tryon.progress import STAGES, Progress
+from tryon.progress import STAGES, Progress, alt_text
 
 PROGRESS_STEPS = 20  # a poll answers 304 until progress has moved by a twentieth
 LINK_REFRESH = links.LIFETIME / 2  # a 304 never leaves a client with a link that is about to run out
@@ -93,14 +92,6 @@ def _output_body(output: TryOnOutput, result: TryOnResult, request: Request, *, 
         "ai_generated": True,
         "alt": alt_text(result),
     }
-
-
-def alt_text(result: TryOnResult) -> str:
-    """For people who can't see the picture; ``garment`` should be loaded with the row."""
-    names = {"product": result.garment.name}
-    if result.preset_model_id:
-        return _("AI-generated preview of %(product)s on a model") % names
-    return _("AI-generated preview of %(product)s on you") % names
 
 
 def _error_body(result: TryOnResult) -> dict[str, Any]:

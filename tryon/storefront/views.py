@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from tryon import admission, progress, tasks
+from tryon import admission, progress, retention, tasks
 from tryon.choices import Operation, Status
 from tryon.conf import conf
 from tryon.consent import current_notice
@@ -21,7 +21,6 @@ from tryon.errors import TryOnError, shopper_text
 from tryon.identity import ensure_shopper, remember, shopper_of
 from tryon.models import PresetModel, TryOnResult
 from tryon.runner.routing import candidates
-from tryon.storefront.erasure import erase_shopper, erase_try_on
 from tryon.storefront.forms import TryForm
 from tryon.storefront.offer import Offer, offer_for, offer_of
 
@@ -89,7 +88,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     if result is None:
         return _gone(request)
     offer = offer_of(result.garment)
-    erase_try_on(result)
+    retention.delete_result(result)
     if offer is None:
         return _see_other(reverse("tryon:privacy") + "?deleted=1")
     return _see_other(offer.try_url + ("&" if "?" in offer.try_url else "?") + "deleted=1")
@@ -119,7 +118,7 @@ def withdraw(request: HttpRequest) -> HttpResponse:
     """Take the consent back and delete everything of this shopper."""
     shopper = shopper_of(request)
     if shopper:
-        erase_shopper(shopper)
+        retention.erase(shopper)
     return _see_other(reverse("tryon:privacy") + "?deleted=1")
 
 
@@ -184,6 +183,7 @@ def _preview_context(result: TryOnResult) -> dict[str, Any]:
         "succeeded": result.status == Status.SUCCEEDED,
         "progress": progress.describe(result),
         "outputs": list(result.outputs.all()),
+        "alt": progress.alt_text(result),
         "photo": result.photo if result.photo and result.photo.expires_at > timezone.now() else None,
         "hints": [shopper_text(code) for code in (result.photo.warnings if result.photo else [])],
         "error": error,
