@@ -25,8 +25,9 @@ from tryon.providers import build_provider
 from tryon.runner.drain import BUDGET_SECONDS
 from tryon.storage import photo_storage, result_storage
 
-# a drain works for its budget and then waits for the step that is running
-SHORTEST_TIMEOUT = int(BUDGET_SECONDS) + 60
+# a drain works for its budget and then waits for the step that is running: at worst a submit and three downloads
+LONGEST_STEP_SECONDS = 185
+SHORTEST_TIMEOUT = int(BUDGET_SECONDS) + LONGEST_STEP_SECONDS
 
 
 @register("tryon")

@@ -139,7 +139,8 @@ class TryOnResult(models.Model):
                 condition=Q(operation__in=[o.value for o in Operation]), name="tryon_result_operation"
             ),
             models.CheckConstraint(
-                condition=Q(next_at__isnull=True) | Q(status__in=sorted(s.value for s in LIVE)), name="tryon_result_due_is_live"
+                condition=Q(next_at__isnull=True) | Q(status__in=sorted(s.value for s in LIVE)),
+                name="tryon_result_due_is_live",
             ),
             models.UniqueConstraint(
                 fields=["shopper", "idempotency_key"],

@@ -119,7 +119,9 @@ class Claimed:
 
 
 def claim(owner: str, now: datetime, has_room: Callable[[Provider], bool]) -> list[Claimed]:
-    """Take due rows, shoppers' before the shop's and then oldest first, for which ``has_room(provider)`` is True; it is asked once a row and may count.
+    """Take due rows, shoppers' before the shop's, then oldest first, as far as there is room.
+
+    ``has_room(provider)`` is asked once for each row and may count.
 
     A queued row is ``submitting`` afterwards, with its provider chosen and the attempt counted: all committed before
     anything is sent. A row taken over from a dead drain keeps its status, which says what is known about it.

@@ -565,13 +565,10 @@ class TryOnWidget extends HTMLElement {
     if (go && form) form.requestSubmit();
   }
 
-  async erase(form) {
-    const headers = { "X-CSRFToken": this.csrf };
+  async erase() {
     const { tryon } = this.remembered;
     try {
-      await call(`${this.dataset.tryons}${tryon}/`, { method: "DELETE", headers });
-      // the photo goes with its last preview; when an earlier one still holds it, it goes now all the same
-      if (form.dataset.photo) await call(form.dataset.photo, { method: "DELETE", headers });
+      await call(`${this.dataset.tryons}${tryon}/`, { method: "DELETE", headers: { "X-CSRFToken": this.csrf } });
     } catch (problem) {
       if (problem.status !== 404) return this.refused(problem);
     }
