@@ -32,8 +32,8 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, _interrupt)
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         # the checks have been shown once already
-        shop = subprocess.Popen([*manage, "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"])  # noqa: S603
-        worker = subprocess.Popen([*manage, "qcluster"])  # noqa: S603
+        shop = _start([*manage, "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"])
+        worker = _start([*manage, "qcluster"])
         try:
             self._wait_until_ready(port, shop, worker)
             self.stdout.write(_welcome(port))
@@ -83,6 +83,11 @@ def _answers(port: int) -> bool:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
+    # out of reach of the terminal's Ctrl-C: a cluster that is told to stop twice takes long to do it
+    return subprocess.Popen(command, start_new_session=True)  # noqa: S603
 
 
 def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
