@@ -30,27 +30,31 @@ def test_start_and_stop(tmp_path: Path, stop: signal.Signals) -> None:
     manage = [sys.executable, "manage.py"]
     subprocess.run([*manage, "migrate", "--verbosity", "0"], cwd=PROJECT, env=variables, check=True, timeout=60)
     port = free_port()
-    with (tmp_path / "log").open("wb") as log:
-        demo = subprocess.Popen(
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(
             [*manage, "run_demo", "--port", str(port)],
             cwd=PROJECT,
             env={**variables, "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-        )
-    assert demo.stdout is not None
-    said = ""
-    for line in demo.stdout:
-        said += line
-        if "Ctrl-C" in line:
-            break
-    assert f"http://127.0.0.1:{port}/admin/" in said, (tmp_path / "log").read_text()
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
-        assert answer.status == 200
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(demo.pid)], capture_output=True, text=True, check=True)
-    demo.send_signal(stop)
-    demo.wait(timeout=30)
-    for pid in map(int, children.stdout.split()):
+        ) as demo,
+    ):
+        assert demo.stdout is not None
+        said = ""
+        for line in demo.stdout:
+            said += line
+            if "Ctrl-C" in line:
+                break
+        assert f"http://127.0.0.1:{port}/admin/" in said, (tmp_path / "log").read_text()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+            assert answer.status == 200
+        listing = ["ps", "-o", "pid=", "--ppid", str(demo.pid)]
+        children = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()
+        demo.send_signal(stop)
+        demo.wait(timeout=30)
+    assert len(children) == 2
+    for pid in map(int, children):
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
