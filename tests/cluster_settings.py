@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -24,7 +25,8 @@ TRYON = {
 Q_CLUSTER = {
     **Q_CLUSTER,  # noqa: F405
     "sync": False,
-    "name": f"test-{_ROOT.name}",
+    # of the whole path: two runs side by side must not hear each other's messages
+    "name": f"test-{hashlib.sha256(str(_ROOT).encode()).hexdigest()[:16]}",
     "poll": 0.05,
     "log_level": "WARNING",
 }

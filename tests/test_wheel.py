@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -29,7 +30,7 @@ PAGE_LINES = [
 GET_PAGE = """
 from django.test import Client
 answer = Client(raise_request_exception=True).get("/tee/", HTTP_HOST="localhost")
-print(answer.status_code, answer.content.decode())
+print(f"status {answer.status_code}.", answer.content.decode())
 """
 ADD_GARMENT = """
 from pathlib import Path
@@ -43,7 +44,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    clean = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    done = subprocess.run(
+        [*map(str, command)], cwd=cwd, env=clean, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 
@@ -100,7 +104,7 @@ def test_required_libraries_only(shop: Path) -> None:
     manage(shop, "collectstatic", "--noinput", "--verbosity", "0")
     manage(shop, "shell", "-c", ADD_GARMENT)
     page = manage(shop, "shell", "-c", GET_PAGE)
-    assert page.split()[0].endswith("200")
+    assert "status 200." in page
     assert "<tryon-widget" not in page
 
 
@@ -109,5 +113,6 @@ def test_with_the_engine_the_widget_is_there(shop: Path, wheel: Path) -> None:
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{wheel}[local]", cwd=shop)
     manage(shop, "tryon_setup")
     page = manage(shop, "shell", "-c", GET_PAGE)
+    assert "status 200." in page
     assert "<tryon-widget" in page
     assert "tryon/widget" in page
