@@ -1,4 +1,5 @@
 # make demo   the demo shop and its worker, ready in a browser (Ctrl-C stops both)
+# make sandbox-demo   the same shop on the hosted providers' adapters, against a local server that speaks like them
 # make test   linters, types, layers and the whole test suite
 # Both do all their own set-up in .venv; nothing else is needed but Python 3.11+ and make.
 
@@ -8,13 +9,19 @@ VENV := .venv
 PY := $(VENV)/bin/python
 MANAGE := $(PY) manage.py
 
-.PHONY: demo test lint format clean
+.PHONY: demo sandbox-demo test lint format clean
 
 demo: $(VENV)/.demo
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) tryon_setup
 	@$(MANAGE) load_demo
 	@$(MANAGE) run_demo --port $(PORT)
+
+sandbox-demo: $(VENV)/.demo
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) tryon_setup
+	@$(MANAGE) load_demo
+	@$(MANAGE) run_demo --sandbox --port $(PORT)
 
 test: lint
 	@$(PY) tests/run.py

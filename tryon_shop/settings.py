@@ -107,6 +107,26 @@ TRYON = {
     "DAILY_LIMIT": 100,
 }
 
+# `make sandbox-demo`: the hosted providers' adapters, talking to a local server that speaks like the five of them
+SANDBOX = os.environ.get("TRYON_SANDBOX", "")
+if SANDBOX:
+    _HOSTED = {
+        "fashn": "FashnProvider",
+        "pixelcut": "PixelcutProvider",
+        "pixelapi": "PixelAPIProvider",
+        "superstyle": "SuperStyleProvider",
+        "pebblely": "PebblelyProvider",
+    }
+    _OPTIONS = {"api_key": "pk_live_sandbox", "allow_private_hosts": True}
+    TRYON["PROVIDERS"] = {
+        alias: {
+            "BACKEND": f"tryon.providers.{alias}.{name}",
+            "OPTIONS": {**_OPTIONS, "base_url": f"{SANDBOX}/{alias}"},
+        }
+        for alias, name in _HOSTED.items()
+    }
+    TRYON["ROUTES"] = {"try_on": ["fashn", "pixelcut", "pixelapi"], "model_shot": ["pebblely", "fashn"]}
+
 Q_CLUSTER = {
     "name": "tryon_shop",
     "orm": "default",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+SANDBOX_PORT = 8765
 START_SECONDS = 60
 STOP_SECONDS = 15
 
@@ -24,6 +26,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--sandbox", action="store_true", help="Pictures come from a local server instead.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         port = options["port"]
@@ -32,16 +35,20 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, _interrupt)
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         # the checks have been shown once already
-        shop = _start([*manage, "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"])
-        worker = _start([*manage, "qcluster"])
+        processes = []
+        if options["sandbox"]:
+            os.environ["TRYON_SANDBOX"] = f"http://127.0.0.1:{SANDBOX_PORT}"
+            processes.append(_start([*manage, "tryon_sandbox", "--port", str(SANDBOX_PORT)]))
+        processes.append(_start([*manage, "runserver", "--noreload", "--skip-checks", f"127.0.0.1:{port}"]))
+        processes.append(_start([*manage, "qcluster"]))
         try:
-            self._wait_until_ready(port, shop, worker)
-            self.stdout.write(_welcome(port))
-            self._watch(shop, worker)
+            self._wait_until_ready(port, *processes)
+            self.stdout.write(_welcome(port, sandbox=options["sandbox"]))
+            self._watch(*processes)
         except KeyboardInterrupt:
             self.stdout.write("\nStopping …")
         finally:
-            _stop([shop, worker])
+            _stop(processes)
 
     def _wait_until_ready(self, port: int, *processes: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -61,8 +68,13 @@ class Command(BaseCommand):
         raise CommandError("The shop or its worker ended by itself; its message is above.")
 
 
-def _welcome(port: int) -> str:
+def _welcome(port: int, *, sandbox: bool) -> str:
     base = f"http://127.0.0.1:{port}"
+    source = (
+        [f"  Sandbox http://127.0.0.1:{SANDBOX_PORT}/_calls    what the providers were asked, and what they charged"]
+        if sandbox
+        else []
+    )
     return "\n".join(
         [
             "",
@@ -70,6 +82,7 @@ def _welcome(port: int) -> str:
             f"  Shop    {base}/                 open a product, choose “See it on you”",
             f"  Admin   {base}/admin/           log in as merchandiser / merchandiser, or admin / admin",
             "          Garments → select some → Generate on-model shots",
+            *source,
             "  Stop    Ctrl-C",
             "",
         ]
