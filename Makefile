@@ -1,7 +1,8 @@
 # make demo   the demo shop and its worker, ready in a browser (Ctrl-C stops both)
 # make sandbox-demo   the same shop on the hosted providers' adapters, against a local server that speaks like them
 # make test   linters, types, layers and the whole test suite
-# Both do all their own set-up in .venv; nothing else is needed but Python 3.11+ and make.
+# make prove  the long proofs, which are not part of the suite
+# All do all their own set-up in .venv; nothing else is needed but Python 3.11+ and make.
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -9,7 +10,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 MANAGE := $(PY) manage.py
 
-.PHONY: demo sandbox-demo test lint format clean
+.PHONY: demo sandbox-demo test prove lint format clean
 
 demo: $(VENV)/.demo
 	@$(MANAGE) migrate --verbosity 0
@@ -25,6 +26,9 @@ sandbox-demo: $(VENV)/.demo
 
 test: lint
 	@$(PY) tests/run.py
+
+prove: $(VENV)/.dev
+	@$(PY) -m pytest -q --prove
 
 lint: $(VENV)/.dev
 	@$(VENV)/bin/ruff check .

@@ -22,6 +22,17 @@ from tryon.models import Consent, Garment, PresetModel, Shopper, ShopperPhoto
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--prove", action="store_true", help="run the long proofs, and only them")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = config.getoption("--prove")
+    left_out = [item for item in items if bool(item.get_closest_marker("prove")) != wanted]
+    items[:] = [item for item in items if bool(item.get_closest_marker("prove")) == wanted]
+    config.hook.pytest_deselected(items=left_out)
+
+
 def need(path: Path, what: str) -> Path:
     """A path outside the project that tests may use but do not need."""
     if not path.exists():

@@ -138,7 +138,7 @@ def _judge_all(files: list[Path], limits: Limits) -> dict[str, str]:
         return dict(pool.map(one, files))
 
 
-@pytest.mark.slow
+@pytest.mark.prove
 @pytest.mark.parametrize("seed", ["images-a", "images-b"])
 def test_mutants_of_other_seeds(tmp_path: Path, seed: str) -> None:
     _generate(tmp_path, "--held-out", seed, "--n", 600, "--base", HOSTILE / "files")
@@ -161,7 +161,7 @@ def test_giants(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.prove
 def test_the_whole_generated_set(tmp_path: Path) -> None:
     _generate(tmp_path / "files")
     rows = list(csv.DictReader((tmp_path / "generated.csv").read_text().splitlines()))
