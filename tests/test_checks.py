@@ -143,3 +143,33 @@ def test_a_provider_that_is_not_ready_names_the_command(
     tryon_settings(PROVIDERS={"local": {"BACKEND": "tryon.providers.local.LocalProvider"}})
     messages = {message.id: message.msg for message in checks.run_checks(tags=["tryon"])}
     assert "manage.py tryon_setup" in messages["tryon.W019"]
+
+
+def deploy_ids() -> set[str]:
+    return {str(message.id) for message in checks.run_checks(tags=["tryon"], include_deployment_checks=True)}
+
+
+@pytest.mark.parametrize(("allowed", "warned"), [(True, True), (False, False)])
+def test_private_hosts_are_for_development(tryon_settings: Callable[..., None], *, allowed: bool, warned: bool) -> None:
+    options = {"api_key": "sk_1", "allow_private_hosts": allowed}
+    tryon_settings(
+        PROVIDERS={
+            "fashn": {"BACKEND": "tryon.providers.fashn.FashnProvider", "OPTIONS": options},
+            "local": {"BACKEND": "tryon.providers.local.LocalProvider"},
+            "wrong": {"BACKEND": "no.such.Provider"},
+            "empty": {},
+        }
+    )
+    assert ("tryon.W023" in deploy_ids()) is warned
+    assert "tryon.W023" not in ids(), "only check --deploy says it"
+
+
+def test_private_hosts_are_a_matter_of_security(tryon_settings: Callable[..., None]) -> None:
+    options = {"api_key": "sk_1", "allow_private_hosts": True}
+    tryon_settings(PROVIDERS={"fashn": {"BACKEND": "tryon.providers.fashn.FashnProvider", "OPTIONS": options}})
+    found = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)
+    (message,) = [message for message in found if message.id == "tryon.W023"]
+    assert '"fashn"' in message.msg
+    assert "allow_private_hosts" in str(message.hint)
+    tryon_settings(DALY_LIMIT=1)
+    assert "tryon.W023" not in deploy_ids(), "nothing is read from settings that are wrong"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage
 from django.db import connections
@@ -36,6 +36,26 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
     if found:  # nothing below can be read safely
         return found
     return [*_providers(), *_routes(), *_catalog(), *_queue(), *_cache(), *_sqlite(), *_private_storage()]
+
+
+@register("tryon", Tags.security, deploy=True)
+def check_deployment(**kwargs: Any) -> list[CheckMessage]:
+    return [] if list(_setting_names()) else list(_private_hosts())
+
+
+def _private_hosts() -> Iterator[CheckMessage]:
+    for alias in conf.PROVIDERS:
+        try:
+            provider = build_provider(alias)
+        except (ImproperlyConfigured, KeyError, TypeError):  # the other checks say so
+            continue
+        if provider.allow_private_hosts:
+            yield Warning(
+                f'The provider "{alias}" may call and fetch from addresses inside your own network, and without TLS.',
+                hint=f'Take "allow_private_hosts" out of TRYON["PROVIDERS"]["{alias}"]["OPTIONS"]: it is for a '
+                "sandbox on the developer's machine.",
+                id="tryon.W023",
+            )
 
 
 def _setting_names() -> Iterator[CheckMessage]:

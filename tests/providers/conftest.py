@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.providers.server import Server, serving
+from tryon.testing import Server, serving
 
 
 @pytest.fixture

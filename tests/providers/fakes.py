@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from io import BytesIO
 from typing import Any, ClassVar
-
-from PIL import Image, ImageDraw
 
 from tryon.choices import Operation, ProviderStatus
 from tryon.errors import TryOnError
@@ -21,18 +18,17 @@ from tryon.providers.base import (
     TryOnRequest,
     Update,
 )
+from tryon.testing.pictures import jpeg
 
-
-def jpeg(width: int = 600, height: int = 800, colour: str = "#8899aa") -> bytes:
-    """A picture with something on it, so that it is neither dark nor blurry nor blank."""
-    image = Image.new("RGB", (width, height), colour)
-    draw = ImageDraw.Draw(image)
-    for x in range(0, width, 24):
-        draw.line((x, 0, width - x, height), fill="#f4efe6", width=3)
-    draw.ellipse((width * 0.3, height * 0.1, width * 0.7, height * 0.4), fill="#d9b38c", outline="#333333", width=4)
-    stream = BytesIO()
-    image.save(stream, "JPEG", quality=90)
-    return stream.getvalue()
+__all__ = [
+    "HostedProvider",
+    "InstantProvider",
+    "JobProvider",
+    "RefusingProvider",
+    "SlowProvider",
+    "jpeg",
+    "setting",
+]
 
 
 class InstantProvider(Provider):

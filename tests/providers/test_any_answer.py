@@ -8,18 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.providers.contract import GARMENT, JOB, KEY, PERSON
-from tests.providers.server import Canned, Server
-from tryon.choices import Category
-from tryon.providers.base import ProviderError, Submission, TryOnRequest, Update
-from tryon.providers.fashn import FashnProvider
-from tryon.providers.hosted import HostedProvider
-from tryon.providers.pebblely import PebblelyProvider
-from tryon.providers.pixelapi import PixelAPIProvider
-from tryon.providers.pixelcut import PixelcutProvider
-from tryon.providers.superstyle import SuperStyleProvider
+from tests.providers.suites import hosted_suites
+from tryon.providers.base import ProviderError, Submission, Update
+from tryon.testing import JOB, Canned, HostedConformance, Server
 
-BACKENDS = [FashnProvider, PebblelyProvider, PixelAPIProvider, PixelcutProvider, SuperStyleProvider]
 FIELDS = [
     "id",
     "job_id",
@@ -72,7 +64,7 @@ answers = st.recursive(
 statuses = st.sampled_from([200, 200, 200, 202, 400, 401, 402, 403, 404, 409, 413, 422, 429, 500, 502, 503])
 
 
-@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.label)
+@pytest.mark.parametrize("suite", hosted_suites().values(), ids=hosted_suites())
 @settings(
     max_examples=80,
     deadline=None,
@@ -80,10 +72,10 @@ statuses = st.sampled_from([200, 200, 200, 202, 400, 401, 402, 403, 404, 409, 41
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(body=answers, status=statuses)
-def test_any_answer(backend: type[HostedProvider], body: Any, status: int, server: Server) -> None:
-    provider = backend(api_key=KEY, base_url=server.url, allow_private_hosts=True, timeout=5)
+def test_any_answer(suite: HostedConformance, body: Any, status: int, server: Server) -> None:
+    provider = suite.make(server, timeout=5)
     operation = next(iter(provider.capabilities))
-    request = TryOnRequest(operation=operation, person=PERSON, garment=GARMENT, category=Category.UPPER)
+    request = suite.minimal(provider, operation)
     server.answers(Canned(status, body))
     outcome = tried(provider.submit, request)
     assert isinstance(outcome, Submission | ProviderError)

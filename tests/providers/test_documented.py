@@ -18,25 +18,15 @@ from typing import Any
 import pytest
 
 from tests.conftest import SHARED
-from tests.providers.contract import GARMENT, JOB, PICTURE, ProviderContract, sample
-from tests.providers.server import Canned, Seen, Server
-from tests.providers.test_fashn import TestFashn as FashnTests
-from tests.providers.test_pebblely import TestPebblely as PebblelyTests
-from tests.providers.test_pixelapi import TestPixelAPI as PixelAPITests
-from tests.providers.test_pixelcut import TestPixelcut as PixelcutTests
-from tests.providers.test_superstyle import TestSuperStyle as SuperStyleTests
+from tests.providers.suites import hosted_suites
 from tryon.choices import Category, Operation
 from tryon.providers.base import ImageInput, Option, ProviderError
 from tryon.providers.hosted import HostedProvider
+from tryon.testing import GARMENT, JOB, PICTURE, Canned, HostedConformance, Seen, Server, sample, serving
 
 ROWS = list(csv.DictReader((Path(__file__).parent / "documented.csv").read_text(encoding="utf-8").splitlines()))
-SUITES: dict[str, ProviderContract] = {
-    suite.backend.label: suite
-    for suite in (FashnTests(), PebblelyTests(), PixelAPITests(), PixelcutTests(), SuperStyleTests())
-}
-# pytest would run the imported classes here a second time
-del FashnTests, PebblelyTests, PixelAPITests, PixelcutTests, SuperStyleTests
 SEEDS = {"pebblely": "000", "pixelcut": "001", "pixelapi": "002", "superstyle": "003", "fashn": "004"}
+SUITES = {label: suite for label, suite in hosted_suites().items() if label in SEEDS}
 URL = "https://shop.example.com/p.jpg"
 HANDLED = {"200", "202", "500"}  # success, and the failure that needs no row in a table
 
@@ -52,8 +42,6 @@ def named(rows: Iterable[dict[str, str]]) -> list[Any]:
 @pytest.fixture(scope="module")
 def spoken() -> dict[str, list[tuple[str, Seen, dict[str, Any]]]]:
     """All requests that each adapter makes in the documents' form: (operation, request, parameters)."""
-    from tests.providers.server import serving
-
     found: dict[str, list[tuple[str, Seen, dict[str, Any]]]] = {}
     with serving() as server:
         for label, suite in SUITES.items():
@@ -63,7 +51,7 @@ def spoken() -> dict[str, list[tuple[str, Seen, dict[str, Any]]]]:
 
 
 def submits(
-    suite: ProviderContract, provider: HostedProvider, server: Server
+    suite: HostedConformance, provider: HostedProvider, server: Server
 ) -> Iterator[tuple[str, Seen, dict[str, Any]]]:
     public = {name: ImageInput.from_bytes(data, url=URL) for name, data in (("garment", GARMENT), ("picture", PICTURE))}
     for operation in provider.capabilities:

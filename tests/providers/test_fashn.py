@@ -10,14 +10,12 @@ from typing import Any, ClassVar
 import pytest
 from django.utils import timezone
 
-from tests.providers.contract import GARMENT, JOB, PERSON, PICTURE, ProviderContract, refused, sample
-from tests.providers.fakes import jpeg
-from tests.providers.server import Canned, Seen, Server
 from tryon.choices import Category, Operation, ProviderStatus
 from tryon.providers.base import Charged, ImageInput, Option, ProviderError
 from tryon.providers.fashn import FashnProvider
 from tryon.providers.fashn_models import MODELS, OPERATIONS
 from tryon.providers.hosted import HostedProvider
+from tryon.testing import GARMENT, JOB, PERSON, PICTURE, Canned, HostedConformance, Seen, Server, jpeg, sample
 
 API_ERRORS = {
     "BadRequest": 400,
@@ -35,7 +33,7 @@ def uri(data: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
 
 
-class TestFashn(ProviderContract):
+class TestFashn(HostedConformance):
     backend: ClassVar[type[HostedProvider]] = FashnProvider
 
     def accepted(self, operation: Operation, version: str) -> Canned:
@@ -61,6 +59,12 @@ class TestFashn(ProviderContract):
             return []
         body = {"credits": {"total": 234, "subscription": 100, "on_demand": 134}}
         return [(Canned(200, body), 234.0)]
+
+    def cancellations(self, version: str) -> list[tuple[Canned, bool]]:
+        if version == "today":
+            return []
+        words = (("canceled", True), ("completed", False))
+        return [(Canned(200, {"id": JOB, "status": word, "error": None}), done) for word, done in words]
 
     def contexts(self, operation: Operation, provider: HostedProvider) -> Iterator[tuple[dict[str, Any], Option]]:
         if provider.api_version == "seed":
@@ -116,7 +120,7 @@ class TestFashn(ProviderContract):
         assert server.last.json["inputs"]["category"] == today
         provider, request = self.make(server, "seed"), self.request(Operation.TRY_ON, category=category)
         if seed is None:
-            assert refused(provider, request).code == "invalid"
+            assert self.refused(provider, request).code == "invalid"
         else:
             provider.submit(request)
             assert server.last.json["category"] == seed
@@ -169,7 +173,7 @@ class TestFashn(ProviderContract):
         self.make(server).submit(self.request(Operation.MODEL_SHOT, person=None))
         assert server.last.json["model_name"] == "product-to-model"
         assert "model_image" not in server.last.json["inputs"]
-        error = refused(
+        error = self.refused(
             self.make(server),
             self.request(Operation.TRY_ON, person=None, options={"model_name": "product-to-model"}),
         )
@@ -178,7 +182,7 @@ class TestFashn(ProviderContract):
     def test_options_of_another_model_are_refused(self, server: Server) -> None:
         provider = self.make(server, options={"mode": "quality"})
         request = self.request(Operation.TRY_ON, options={"model_name": "tryon-max", "num_samples": 3})
-        assert "num_samples" in refused(provider, request).detail
+        assert "num_samples" in self.refused(provider, request).detail
         # a form that sends every field with its default means nothing by it, and settings are for those they fit
         server.answers(self.accepted(Operation.TRY_ON, "today"))
         options = {"model_name": "tryon-max", "num_samples": 1, "segmentation_free": True}
@@ -187,7 +191,7 @@ class TestFashn(ProviderContract):
 
     def test_references_of_another_model_are_refused(self, server: Server) -> None:
         request = self.request(Operation.TRY_ON, references={"end_image": PICTURE})
-        assert refused(self.make(server), request).code == "invalid"
+        assert self.refused(self.make(server), request).code == "invalid"
 
     def test_the_webhook_goes_into_the_query(self, server: Server) -> None:
         hook = "https://shop.example.com/tryon/hooks/abc/?t=a&b=c"
@@ -240,19 +244,19 @@ class TestFashn(ProviderContract):
     def test_the_seeds_errors_are_objects(self, server: Server) -> None:
         provider = self.make(server, "seed")
         server.answers(Canned(200, {"id": None, "error": {"name": "RequestError", "message": "The error message"}}))
-        error = refused(provider, self.request(Operation.TRY_ON))
+        error = self.refused(provider, self.request(Operation.TRY_ON))
         assert (error.code, error.charged) == ("provider_down", Charged.NO)
         assert error.detail == "the input was refused; The error message; code RequestError"
         server.answers(Canned(200, {"id": JOB, "error": {"name": "Surprise"}}))
-        assert refused(provider, self.request(Operation.TRY_ON)).charged == Charged.UNKNOWN
+        assert self.refused(provider, self.request(Operation.TRY_ON)).charged == Charged.UNKNOWN
         server.answers(Canned(200, {"error": None}))
-        assert refused(provider, self.request(Operation.TRY_ON)).charged == Charged.UNKNOWN
+        assert self.refused(provider, self.request(Operation.TRY_ON)).charged == Charged.UNKNOWN
 
     def test_out_of_credits_is_no_rate_limit(self, server: Server) -> None:
         server.answers(
             Canned(429, {"error": "OutOfCredits", "message": "x"}, {"Retry-After": "3", "X-Request-Id": "r1"})
         )
-        error = refused(self.make(server), self.request(Operation.TRY_ON))
+        error = self.refused(self.make(server), self.request(Operation.TRY_ON))
         assert (error.code, error.retryable, error.retry_after) == ("config", False, None)
         assert error.detail == "out of credits; x; code OutOfCredits; HTTP 429; request r1"
 

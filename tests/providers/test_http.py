@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from tests.providers.server import Canned, Server
 from tryon.providers import answers, http, ssrf
 from tryon.providers.answers import NotUnderstood, clean, parse_json
 from tryon.providers.base import Charged, ProviderError
 from tryon.providers.http import HttpClient, Secret, Timeouts, fetch
 from tryon.providers.wire import Network, dial
+from tryon.testing import Canned, Server
 
 KEY = "sk_live_canary_0123456789"
 

@@ -7,15 +7,14 @@ from typing import ClassVar
 
 import pytest
 
-from tests.providers.contract import GARMENT, JOB, KEY, PICTURE, ProviderContract, refused
-from tests.providers.server import Canned, Server
 from tryon.choices import Category, Operation
 from tryon.providers.base import Charged, ImageInput, ProviderError
 from tryon.providers.hosted import HostedProvider
 from tryon.providers.pebblely import PebblelyProvider
+from tryon.testing import GARMENT, JOB, PICTURE, Canned, HostedConformance, Server
 
 
-class TestPebblely(ProviderContract):
+class TestPebblely(HostedConformance):
     backend: ClassVar[type[HostedProvider]] = PebblelyProvider
 
     def accepted(self, operation: Operation, version: str) -> Canned:
@@ -72,13 +71,16 @@ class TestPebblely(ProviderContract):
         provider = self.make(server)
         for category in (Category.LOWER, Category.FULL):
             assert not provider.can(Operation.MODEL_SHOT, category)
-            assert refused(provider, self.request(Operation.MODEL_SHOT, category=category)).code == "garment_unsuitable"
+            assert (
+                self.refused(provider, self.request(Operation.MODEL_SHOT, category=category)).code
+                == "garment_unsuitable"
+            )
         assert server.seen == []
 
     def test_a_result_that_is_no_base64(self, server: Server) -> None:
         for data in ("@@@", "", None, 7):
             server.answers(Canned(200, {"data": data, "credits": 3}))
-            error = refused(self.make(server), self.request(Operation.MODEL_SHOT))
+            error = self.refused(self.make(server), self.request(Operation.MODEL_SHOT))
             assert (error.code, error.charged) == ("provider_down", Charged.YES)
 
     def test_credits_and_themes(self, server: Server) -> None:
@@ -87,7 +89,7 @@ class TestPebblely(ProviderContract):
         server.answers(Canned(200, {"credits": 20}))
         provider.balance()
         assert server.last.path == "/utils/credits"
-        assert server.last.headers["x-pebblely-access-token"] == KEY
+        assert server.last.headers["x-pebblely-access-token"] == self.key
         server.answers(Canned(200, [{"label": "Streets", "thumbnail": "https://x.test/s.jpg"}, 7]))
         assert provider.themes() == [{"label": "Streets", "thumbnail": "https://x.test/s.jpg"}]
         assert server.last.path == "/utils/themes"
@@ -98,7 +100,7 @@ class TestPebblely(ProviderContract):
     def test_words_of_a_refusal(self, server: Server) -> None:
         for name in ("detail", "error", "message"):
             server.answers(Canned(413, {name: "Too big"}))
-            error = refused(self.make(server), self.request(Operation.MODEL_SHOT))
+            error = self.refused(self.make(server), self.request(Operation.MODEL_SHOT))
             assert (error.code, error.params["limit"], "Too big" in error.detail) == ("file_size_too_large", 5, True)
 
     def test_there_are_no_jobs(self, server: Server) -> None:

@@ -10,21 +10,19 @@ from typing import Any, ClassVar
 import pytest
 from django.utils import timezone
 
-from tests.providers.contract import GARMENT, JOB, PERSON, PICTURE, ProviderContract, refused, sample
-from tests.providers.fakes import jpeg
-from tests.providers.server import Canned, Seen, Server
 from tryon.choices import Category, Operation, ProviderStatus
 from tryon.providers.base import Charged, ImageInput, Option, ProviderError
 from tryon.providers.hosted import HostedProvider
 from tryon.providers.pixelapi import EDITS, GENERATORS, TRY_ONS, PixelAPIProvider
 from tryon.providers.pixelapi_operations import STEP_RANGES
+from tryon.testing import GARMENT, JOB, PERSON, PICTURE, Canned, HostedConformance, Seen, Server, jpeg, sample
 
 LINK = "https://api.pixelapi.dev/outputs/images/2026/02/19/abc123.png"
 STATUSES = {"invalid_image": 400, "gpu_out_of_memory": 503, "vton_preflight_unavailable": 503}
 NOT_TRY_ONS = [*EDITS, *GENERATORS]
 
 
-class TestPixelAPI(ProviderContract):
+class TestPixelAPI(HostedConformance):
     backend: ClassVar[type[HostedProvider]] = PixelAPIProvider
 
     def accepted(self, operation: Operation, version: str) -> Canned:
@@ -73,7 +71,7 @@ class TestPixelAPI(ProviderContract):
         provider.balance()
         assert server.last.headers["user-agent"].startswith("django-tryon/")
         server.answers(Canned(403, b"<html>blocked</html>", {"Content-Type": "text/html"}))
-        assert refused(provider, self.request(Operation.TRY_ON)).detail.startswith("blocked by the provider's CDN")
+        assert self.refused(provider, self.request(Operation.TRY_ON)).detail.startswith("blocked by the provider's CDN")
 
     @pytest.mark.parametrize(
         ("category", "word"), [(Category.UPPER, "upperbody"), (Category.LOWER, "lowerbody"), (Category.FULL, "dress")]
@@ -91,13 +89,13 @@ class TestPixelAPI(ProviderContract):
             }
 
     def test_a_category_is_needed(self, server: Server) -> None:
-        assert refused(self.make(server), self.request(Operation.TRY_ON, category=None)).code == "invalid"
+        assert self.refused(self.make(server), self.request(Operation.TRY_ON, category=None)).code == "invalid"
         server.answers(self.accepted(Operation.TRY_ON, "today"))
         self.make(server).submit(self.request(Operation.TRY_ON, category=None, options={"category": "saree"}))
         assert server.last.json["category"] == "saree"
 
     def test_a_photo_that_is_wider_than_tall_is_refused(self, server: Server) -> None:
-        error = refused(self.make(server), self.request(Operation.TRY_ON, person=jpeg(800, 600)))
+        error = self.refused(self.make(server), self.request(Operation.TRY_ON, person=jpeg(800, 600)))
         assert (error.code, error.charged) == ("aspect_ratio", Charged.NO)
         assert server.seen == []
 
@@ -119,9 +117,9 @@ class TestPixelAPI(ProviderContract):
 
     def test_an_object_is_removed_by_mask_or_words(self, server: Server) -> None:
         provider = self.make(server)
-        assert "mask or a prompt" in refused(provider, self.request(Operation.REMOVE_OBJECT)).detail
+        assert "mask or a prompt" in self.refused(provider, self.request(Operation.REMOVE_OBJECT)).detail
         wrong = self.request(Operation.REMOVE_OBJECT, mask=jpeg(600, 600))
-        assert "differ in size" in refused(provider, wrong).detail
+        assert "differ in size" in self.refused(provider, wrong).detail
         assert server.seen == []
         server.answers(self.accepted(Operation.REMOVE_OBJECT, "today"))
         provider.submit(self.request(Operation.REMOVE_OBJECT, mask=PICTURE))
@@ -156,7 +154,7 @@ class TestPixelAPI(ProviderContract):
             ("flux-schnell", {"negative_prompt": "x"}),
         ):
             request = self.request(Operation.GENERATE_IMAGE, options={"model": model, "prompt": "x", **options})
-            assert refused(provider, request).code == "invalid"
+            assert self.refused(provider, request).code == "invalid"
         assert server.seen == []
 
     @pytest.mark.parametrize(
@@ -216,19 +214,19 @@ class TestPixelAPI(ProviderContract):
         link = "https://pixelapi.dev/app/#pricing"
         text = f"Insufficient credits. Required: 2, available: 0. Upgrade at {link}"
         server.answers(Canned(402, {"detail": text}))
-        error = refused(provider, self.request(Operation.TRY_ON))
+        error = self.refused(provider, self.request(Operation.TRY_ON))
         assert (error.code, error.charged) == ("config", Charged.NO)
         assert error.detail == f"out of credits; {text.replace(link, '…')}; HTTP 402"
         server.answers(Canned(422, {"detail": [{"loc": ["body"], "msg": "field required"}, 7, {"msg": "too long"}]}))
-        assert "field required, too long" in refused(provider, self.request(Operation.TRY_ON)).detail
+        assert "field required, too long" in self.refused(provider, self.request(Operation.TRY_ON)).detail
         detail = {"code": "vton_preflight_unavailable", "retryable": True, "retry_after_s": 12, "message": "Busy"}
         server.answers(Canned(503, {"detail": detail}))
-        error = refused(provider, self.request(Operation.TRY_ON))
+        error = self.refused(provider, self.request(Operation.TRY_ON))
         assert (error.retryable, error.retry_after) == (True, 12)
         server.answers(Canned(503, {"detail": {**detail, "retryable": False}}))
-        assert refused(provider, self.request(Operation.TRY_ON)).retryable is False
+        assert self.refused(provider, self.request(Operation.TRY_ON)).retryable is False
         server.answers(Canned(500, {"detail": {"code": "boom", "retryable": True}}))
-        error = refused(provider, self.request(Operation.TRY_ON))
+        error = self.refused(provider, self.request(Operation.TRY_ON))
         assert (error.retryable, error.charged) == (False, Charged.UNKNOWN), "it may have been charged"
 
     @pytest.mark.parametrize(
@@ -236,7 +234,7 @@ class TestPixelAPI(ProviderContract):
     )
     def test_new_codes_of_known_families(self, code: str, ours: str, server: Server) -> None:
         server.answers(Canned(422, {"detail": {"error": code}}))
-        assert refused(self.make(server), self.request(Operation.TRY_ON)).code == ours
+        assert self.refused(self.make(server), self.request(Operation.TRY_ON)).code == ours
 
     def test_the_account(self, server: Server) -> None:
         provider = self.make(server)
@@ -258,7 +256,7 @@ class TestPixelAPI(ProviderContract):
     def test_rate_limit_headers(self, server: Server) -> None:
         headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "20"}
         server.answers(Canned(429, {"detail": "Too many requests"}, headers))
-        error = refused(self.make(server), self.request(Operation.TRY_ON))
+        error = self.refused(self.make(server), self.request(Operation.TRY_ON))
         assert (error.retryable, error.retry_after) == (True, 20)
 
     def test_each_operation_has_a_sample(self, server: Server) -> None:

@@ -9,12 +9,11 @@ from typing import Any, ClassVar
 import pytest
 from django.utils import timezone
 
-from tests.providers.contract import GARMENT, JOB, PERSON, ProviderContract, refused
-from tests.providers.server import Canned, Seen, Server
 from tryon.choices import Category, Operation, ProviderStatus
 from tryon.providers.base import Charged, ImageInput, ProviderError
 from tryon.providers.hosted import HostedProvider
 from tryon.providers.pixelcut import PixelcutProvider
+from tryon.testing import GARMENT, JOB, PERSON, Canned, HostedConformance, Seen, Server
 
 LINK = "https://assets.pixelcut.app/public/result/a16646be-91c8-4e3a-b359.jpg"
 REFUSALS = {
@@ -32,8 +31,10 @@ REFUSALS = {
     "rate_limit_exceeded": 429,
 }
 
+CANCEL_REFUSALS = ((404, "not_found"), (409, "job_finished"))
 
-class TestPixelcut(ProviderContract):
+
+class TestPixelcut(HostedConformance):
     backend: ClassVar[type[HostedProvider]] = PixelcutProvider
     category_is_optional = True
 
@@ -60,6 +61,12 @@ class TestPixelcut(ProviderContract):
         if version == "seed":
             return []
         return [(Canned(200, {"credits_remaining": 42}), 42.0), (Canned(200, {"credits_remaining": "17"}), 17.0)]
+
+    def cancellations(self, version: str) -> list[tuple[Canned, bool]]:
+        if version == "seed":
+            return []
+        refused = [Canned(status, {"error": "Words", "error_code": code}) for status, code in CANCEL_REFUSALS]
+        return [(Canned(200, {"message": "Job cancelled"}), True), *((canned, False) for canned in refused)]
 
     def test_files_go_as_multipart(self, server: Server) -> None:
         server.answers(self.accepted(Operation.TRY_ON, "today"))
@@ -125,7 +132,7 @@ class TestPixelcut(ProviderContract):
             assert (submission.job_id, submission.outputs) == (JOB, ())
         for canned in (Canned(202, {}), Canned(202, {}, {"Location": "/a/.."}), Canned(202, {"job_id": 7}, location)):
             server.answers(canned)
-            assert refused(provider, request).charged == Charged.UNKNOWN
+            assert self.refused(provider, request).charged == Charged.UNKNOWN
 
     def test_a_finished_job(self, server: Server) -> None:
         server.answers(self.job("completed", Operation.TRY_ON))
@@ -175,5 +182,5 @@ class TestPixelcut(ProviderContract):
 
     def test_out_of_credits(self, server: Server) -> None:
         server.answers(self.refusal("insufficient_api_credits") or Canned())
-        error = refused(self.make(server), self.request(Operation.TRY_ON))
+        error = self.refused(self.make(server), self.request(Operation.TRY_ON))
         assert (error.code, error.detail[:14]) == ("config", "out of credits")

@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import SHARED, need
-from tests.providers.contract import GARMENT, PERSON
 from tests.providers.fakes import jpeg
-from tests.providers.server import Canned, Server
 from tests.providers.test_http import black_hole, failing_resolver
 from tryon.choices import Category, Operation, ProviderStatus
 from tryon.errors import NextStep
@@ -26,6 +24,7 @@ from tryon.providers.pebblely import PebblelyProvider
 from tryon.providers.pixelcut import PixelcutProvider
 from tryon.providers.wire import Network
 from tryon.runner import delivery
+from tryon.testing import GARMENT, PERSON, Canned, Server
 
 CORPUS = SHARED / "hostile" / "provider_answers.jsonl"
 JOB = "pred_1"

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import SHARED, need
-from tests.providers.server import Canned, Server
 from tryon.providers import ssrf
 from tryon.providers.base import ProviderError
 from tryon.providers.http import fetch
 from tryon.providers.wire import Network, dial
+from tryon.testing import Canned, Server
 
 CASES = SHARED / "hostile" / "ssrf_urls.jsonl"
 HOSTS = (

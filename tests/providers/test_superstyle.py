@@ -12,17 +12,16 @@ import pytest
 from django.utils import timezone
 from PIL import Image
 
-from tests.providers.contract import GARMENT, JOB, PERSON, PICTURE, ProviderContract, refused
-from tests.providers.server import Canned, Server
 from tryon.choices import Category, Operation
 from tryon.providers.base import Charged, ImageInput, ProviderError
 from tryon.providers.hosted import HostedProvider
 from tryon.providers.superstyle import PLAIN_WORDS, SuperStyleProvider
+from tryon.testing import GARMENT, JOB, PERSON, PICTURE, Canned, HostedConformance, Server
 
 LINK = "https://superstyle-user-images.s3.us-east-1.amazonaws.com/usr_123/try-on/20260228T153000Z_a1b2c3.jpg"
 
 
-class TestSuperStyle(ProviderContract):
+class TestSuperStyle(HostedConformance):
     backend: ClassVar[type[HostedProvider]] = SuperStyleProvider
 
     def accepted(self, operation: Operation, version: str) -> Canned:
@@ -93,13 +92,13 @@ class TestSuperStyle(ProviderContract):
     def test_refusals(self, server: Server) -> None:
         provider, request = self.make(server), self.request(Operation.TRY_ON)
         server.answers(Canned(403, {"error": "Invalid API key"}))
-        assert refused(provider, request).code == "config"
+        assert self.refused(provider, request).code == "config"
         body: dict[str, Any] = {"error": "Rate limit exceeded", "limit": 20, "remaining": 0, "reset": "tomorrow"}
         server.answers(Canned(429, body, {"Retry-After": "3600"}))
-        error = refused(provider, request)
+        error = self.refused(provider, request)
         assert (error.retryable, error.retry_after, error.charged) == (True, 600, Charged.NO)
         server.answers(Canned(429, {"error": "A request is already in progress. Please wait."}))
-        assert refused(provider, request).detail.startswith("one request at a time")
+        assert self.refused(provider, request).detail.startswith("one request at a time")
 
     def test_results_that_are_none(self, server: Server) -> None:
         for version, bodies in (
@@ -108,7 +107,7 @@ class TestSuperStyle(ProviderContract):
         ):
             for body in bodies:
                 server.answers(Canned(200, body))
-                error = refused(self.make(server, version), self.request(Operation.TRY_ON))
+                error = self.refused(self.make(server, version), self.request(Operation.TRY_ON))
                 assert (error.retryable, error.charged) == (False, Charged.YES)
 
     def test_usage(self, server: Server) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tests.providers.fakes import jpeg
-from tests.providers.server import Canned, Seen, Server, serving
 from tryon import admission
 from tryon.choices import Status
 from tryon.images.disclosure import is_marked
 from tryon.models import Garment, PresetModel, Shopper, TryOnResult
 from tryon.runner.drain import Drain
 from tryon.storage import result_storage
+from tryon.testing import Canned, Seen, Server, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 JOB = "job-1"

@@ -30,7 +30,7 @@ def test_served_until_interrupted(tmp_path: Path) -> None:
         try:
             assert server.stdout is not None
             urls = json.loads(server.stdout.readline())
-            assert set(urls) == {"fashn", "pebblely", "pixelapi", "pixelcut", "superstyle"}
+            assert set(urls) == {"fashn", "kling", "pebblely", "pixelapi", "pixelcut", "superstyle"}
             headers = {"Authorization": "Bearer k"}
             answers = [requests.get(urls["fashn"] + "/v1/credits", headers=headers, timeout=10) for _ in range(2)]
             assert [answer.status_code for answer in answers] == [401, 200]

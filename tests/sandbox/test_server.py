@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib.util
 import json
 import threading
 from urllib.parse import urlsplit
@@ -29,8 +30,10 @@ def connection(sandbox: Sandbox) -> http.client.HTTPConnection:
 AUTH = {"Authorization": "Bearer a-key", "Content-Type": "application/json"}
 
 
-def test_five_providers() -> None:
-    assert set(service_types()) == {"fashn", "pebblely", "pixelapi", "pixelcut", "superstyle"}
+def test_every_hosted_provider_has_a_service() -> None:
+    hosted = {"fashn", "kling", "pebblely", "pixelapi", "pixelcut", "superstyle"}
+    assert set(service_types()) == hosted
+    assert all(importlib.util.find_spec(f"tryon.providers.{name}") for name in hosted)
 
 
 def test_connections_are_kept_alive_through_refusals(sandbox: Sandbox) -> None:

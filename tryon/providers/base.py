@@ -342,5 +342,11 @@ class Provider(ABC):
         capability = self.capabilities.get(operation)
         return capability is not None and (category is None or category in capability.categories)
 
+    def capability(self, operation: Operation) -> Capability:
+        try:
+            return self.capabilities[operation]
+        except KeyError:
+            raise ProviderError("invalid", f"{self.label} can't do {operation.value}") from None
+
     def clean_options(self, operation: Operation, options: Mapping[str, Any]) -> dict[str, Any]:
-        return self.capabilities[operation].clean_options({**self.defaults, **options})
+        return self.capability(operation).clean_options({**self.defaults, **options})

@@ -19,7 +19,6 @@ from tryon.images.fit import fit
 from tryon.providers import answers, ssrf
 from tryon.providers.answers import BY_STATUS, UNSURE, Answer, Fault, NotUnderstood
 from tryon.providers.base import (
-    Capability,
     Charged,
     ImageInput,
     Option,
@@ -60,6 +59,7 @@ class HostedProvider(Provider):
     settings_options: ClassVar[frozenset[str]] = frozenset(
         {"api_key", "base_url", "timeout", "api_version", "options", "rate", "allow_private_hosts", "result_hosts"}
     )
+    api_versions: ClassVar[tuple[str, ...]] = (TODAY, SEED)  # the forms of the API that are spoken
     default_base_url: ClassVar[str]
     key_variable: ClassVar[str]  # the environment variable that our texts speak of
     key_header: ClassVar[tuple[str, str]] = ("Authorization", "Bearer {key}")
@@ -73,8 +73,8 @@ class HostedProvider(Provider):
         super().__init__(alias, **options)
         self.allow_private_hosts = bool(options.get("allow_private_hosts", False))
         self.api_version: str = options.get("api_version", TODAY)
-        if self.api_version not in (TODAY, SEED):
-            raise self._wrong("api_version", '"today" or "seed"')
+        if self.api_version not in self.api_versions:
+            raise self._wrong("api_version", " or ".join(f'"{version}"' for version in self.api_versions))
         self.rate = self._rate(options.get("rate"))
         self._key = Secret(self._text(options, "api_key"))
         self._extra_hosts = self._hosts(options.get("result_hosts", ()))
@@ -92,11 +92,16 @@ class HostedProvider(Provider):
                 options.get("base_url") or self.default_base_url,
                 key=self._key,
                 key_header=self.key_header,
+                token=self.token,
                 timeouts=Timeouts(min(5.0, timeout), timeout, timeout),
                 allow_private_hosts=self.allow_private_hosts,
             )
         except ssrf.Refused as error:
             raise self._wrong("base_url", f"an https address ({error})") from None
+
+    def token(self, key: str) -> str:
+        """What goes into the key's header. Asked for each request, for APIs that want a signed token of short life."""
+        return key
 
     def _text(self, options: Mapping[str, Any], name: str) -> str:
         value = options.get(name)
@@ -170,12 +175,6 @@ class HostedProvider(Provider):
             for option in declared
             if option.name in self.defaults and option.takes(self.defaults[option.name])
         }
-
-    def capability(self, operation: Operation) -> Capability:
-        try:
-            return self.capabilities[operation]
-        except KeyError:
-            raise ProviderError("invalid", f"{self.label} can't do {operation.value}") from None
 
     def picture(self, request: TryOnRequest, name: str) -> ImageInput:
         """A picture of the request within this operation's limits: shrunk where too large, refused where too small."""

@@ -10,7 +10,7 @@ import functools
 import http.client
 import ssl
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
@@ -77,8 +77,8 @@ class Timeouts:
 class HttpClient:
     """An API at ``base_url``. Never follows a redirect, never repeats, reads nothing from the environment.
 
-    ``key_header`` is the name and the form of the header that carries ``key``. Thread-safe: each thread has its own
-    connections.
+    ``key_header`` is the name and the form of the header that carries ``key``, or what ``token`` makes of it for each
+    request. Thread-safe: each thread has its own connections.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         key: Secret | None = None,
         key_header: tuple[str, str] = ("Authorization", "Bearer {key}"),
+        token: Callable[[str], str] = str,
         timeouts: Timeouts = Timeouts(),
         allow_private_hosts: bool = False,
         network: Network = NETWORK,
@@ -98,7 +99,7 @@ class HttpClient:
         self.base_url = base_url.rstrip("/")
         self.timeouts = timeouts
         self.allow_private_hosts = allow_private_hosts
-        self._key, self._key_header = key, key_header
+        self._key, self._key_header, self._token = key, key_header, token
         self._headers = {
             "User-Agent": USER_AGENT,
             "Accept": "application/json",
@@ -166,7 +167,7 @@ class HttpClient:
         headers = dict(self._headers)
         if self._key is not None:
             name, form = self._key_header
-            headers[name] = form.format(key=self._key.reveal())
+            headers[name] = form.format(key=self._token(self._key.reveal()))
         with session.request(
             method, url, headers=headers, stream=True, allow_redirects=False, timeout=self.timeouts.connect, **arguments
         ) as response:

@@ -22,6 +22,9 @@ from tryon.providers.base import (
 )
 
 LIBRARIES = ("numpy", "cv2")
+BACKGROUND = Option(
+    "background", str, "#f6f5f3", help="Colour behind a mannequin, as #rrggbb.", pattern="#[0-9A-Fa-f]{6}"
+)
 
 
 class LocalProvider(Provider):
@@ -38,10 +41,8 @@ class LocalProvider(Provider):
     @property
     def capabilities(self) -> Mapping[Operation, Capability]:
         return {
-            Operation.TRY_ON: Capability(),
-            Operation.MODEL_SHOT: Capability(
-                options=(Option("background", str, "#f6f5f3", help="Colour behind a mannequin, as #rrggbb."),)
-            ),
+            Operation.TRY_ON: Capability(inputs=("garment",)),
+            Operation.MODEL_SHOT: Capability((BACKGROUND,), inputs=("garment",)),
         }
 
     def problems(self) -> list[str]:
@@ -84,8 +85,5 @@ def _installed(library: str) -> bool:
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
-    try:
-        red, green, blue = bytes.fromhex(colour.removeprefix("#"))
-    except ValueError as error:
-        raise ProviderError("invalid", "background: not a colour like #f6f5f3") from error
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
     return red, green, blue

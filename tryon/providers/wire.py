@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import logging
 import math
 import socket
 import threading
@@ -91,6 +92,14 @@ def exchanging(exchange: Exchange) -> Iterator[Exchange]:
         yield exchange
     finally:
         del _here.exchange
+
+
+def _not_ours(record: logging.LogRecord) -> bool:
+    """urllib3 logs whole addresses, and those of ours may hold the token of a webhook."""
+    return not hasattr(_here, "exchange")
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_not_ours)
 
 
 def _current() -> Exchange:

@@ -56,7 +56,7 @@ class Seen:
         message = BytesParser(policy=policy.HTTP).parsebytes(head + self.data)
         found: dict[str, Any] = {}
         for part in message.iter_parts():
-            content = part.get_payload(decode=True)
+            content: Any = part.get_payload(decode=True)
             name = part.get_param("name", header="content-disposition")
             found[str(name)] = content if part.get_filename() else content.decode()
         return found
