@@ -136,6 +136,9 @@ def test_shots_are_the_published_ones_of_the_product(garment: Garment) -> None:
     assert "Crew tee worn by a model. AI-generated" in html
     assert "AI-generated preview" in html
     assert render('tryon_shots "2"') == ""
+    Garment.objects.filter(pk=garment.pk).update(variant="Ink")
+    assert "<img" in render('tryon_shots "1" variant="Ink"')
+    assert render('tryon_shots "1" variant="Oat"') == ""
 
 
 # ---------------------------------------------------------------- the files behind them

@@ -78,17 +78,16 @@ def tryon_badge(image: Any = True) -> str:
 
 @register.simple_tag
 @_harmless
-def tryon_shots(product: Any) -> str:
-    """The published on-model shots of a product, each with the badge."""
-    outputs = (
-        TryOnOutput.objects.filter(
-            published_at__isnull=False,
-            result__operation=Operation.MODEL_SHOT.value,
-            result__garment__product_ref=ref_of(product),
-        )
-        .select_related("result__garment")
-        .order_by("published_at", "position")
+def tryon_shots(product: Any, variant: str = "") -> str:
+    """The published on-model shots of a product, or of one variant of it, each with the badge."""
+    outputs = TryOnOutput.objects.filter(
+        published_at__isnull=False,
+        result__operation=Operation.MODEL_SHOT.value,
+        result__garment__product_ref=ref_of(product),
     )
+    if variant:
+        outputs = outputs.filter(result__garment__variant=str(variant))
+    outputs = outputs.select_related("result__garment").order_by("published_at", "position")
     shots = [
         {
             "card_url": links.picture_url(output, "card"),
