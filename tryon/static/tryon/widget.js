@@ -159,6 +159,7 @@ class TryOnProgress extends HTMLElement {
   start(began = Date.now()) {
     this.stop();
     Object.assign(this, { began, share: 0, total: 0, usual: 0, late: false, now: "" });
+    this.bar.value = 0.02;
     this.timer = setInterval(() => this.tick(), 500);
     this.tick();
   }
@@ -184,7 +185,7 @@ class TryOnProgress extends HTMLElement {
   tick() {
     const elapsed = (Date.now() - this.began) / 1000;
     const value = Math.max(this.share, this.total ? elapsed / this.total : 0);
-    this.bar.value = Math.min(0.95, Math.max(value, 0.02));
+    this.bar.value = Math.min(0.95, Math.max(value, this.bar.value)); // a new estimate never takes it back
     this.querySelector("[data-tryon-elapsed]").textContent = this.dataset.seconds.replace("{n}", Math.floor(elapsed));
     this.late = this.usual && elapsed > 1.5 * this.usual;
     if (this.late) this.say();
