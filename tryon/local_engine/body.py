@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .geometry import interpolate_points, smooth, smooth_points
-from .imaging import Array
+from .imaging import Array, opening
 from .joints import ARMS, SIDES
 from .person import Person
 
@@ -229,9 +229,18 @@ class Body:
         else:
             build = 0.95 if sleeve > 0 else 1.1
         if sleeve > 0.05:
-            limit = usual * build * np.where(along < sleeve + 0.05, 1.22, 1.4)
+            limit = usual * build * np.where(along < sleeve + 0.05, 1.13, 1.4)
             outer, inner = np.minimum(outer, limit), np.minimum(inner, limit)
         return smooth(outer, 7), smooth(inner, 7)
+
+
+def without_arms(person: Person) -> Array:
+    """Person mask without hands and forearms, analysis size."""
+    parts, zones = person.parts, person.zones
+    if parts is None or zones is None:
+        raise ValueError("the person has not been parsed")
+    hands = parts.skin & ((zones.hand < 1.35) | (zones.arm < 1.35))
+    return opening((person.mask > 0.5) & ~hands, np.ones((3, 3), np.uint8)).astype(np.float32)
 
 
 def _last_before_gap(rows: Array) -> Array:

@@ -47,7 +47,7 @@ def try_on(
     photo = shrink(_decode_person(person), WORK_SIDE)
     wearer = drawn.recognise(photo) or persons.analyse(photo, models_dir)
     cloth = _read_garment(garment, category, garment_is_worn, models_dir)
-    return _result(dress(wearer, cloth), wearer, cloth, started)
+    return _result(dress(wearer, cloth).photo, wearer, cloth, started)
 
 
 def model_shot(
@@ -72,7 +72,7 @@ def model_shot(
     figure(mannequin)
     cloth = _read_garment(garment, category, garment_is_worn, models_dir)
     wearer = drawn.load(mannequin, cloth.category, background)
-    picture = dress(wearer, cloth)
+    picture = dress(wearer, cloth).photo
     if width is not None:
         height = max(1, round(picture.shape[0] * width / picture.shape[1]))
         interpolation = cv2.INTER_AREA if width < picture.shape[1] else cv2.INTER_CUBIC

@@ -90,7 +90,12 @@ def find_top_landmarks(silhouette: Silhouette, outline: Outline) -> TopLandmarks
             real_armpits[side] = _sleeved_side(silhouette, outline, profile, marks, side, armpit_index)
         else:
             marks.armpit[side] = _armhole_bottom(silhouette, side, chest)
-            marks.shoulder[side] = _strap_end(silhouette, neck[side], marks.armpit[side], chest, side)
+    bare = [side for side in _OUTWARDS if side not in marks.sleeves]
+    if len(bare) == 2:  # an armhole read too high crosses its strap: both take the lower one's height
+        low = int(max(marks.armpit[side][1] for side in bare))
+        marks.armpit = {side: np.array([_outer_edge(silhouette, low, side), low], float) for side in bare}
+    for side in bare:
+        marks.shoulder[side] = _strap_end(silhouette, neck[side], marks.armpit[side], chest, side)
     if len(marks.sleeves) == 2:
         _mirror_misread_sleeve(marks, real_armpits)
     for side in _OUTWARDS:

@@ -4,57 +4,64 @@ from __future__ import annotations
 
 import numpy as np
 
-from .bare import without_bottom
+from .body import without_arms
+from .dressed import Dressed
 from .garment import Garment
 from .geometry import grid, smoothstep
-from .imaging import Array, blur, dilate, to_lab
-from .lower_warp import legs_without_arms, plan_lower
+from .imaging import Array, blur, dilate, drop_specks, erode, to_lab
+from .joints import SIDES
+from .legs import without_bottom
+from .lower_warp import plan_lower
 from .mesh import render
 from .person import Person
 from .scene import Scene
 from .shading import over, paint, photo_light, shadow_of
 
 
-def dress_lower(person: Person, garment: Garment) -> Array:
-    """-> the person's crop, uint8. Hips and knees must be visible."""
+def dress_lower(person: Person, garment: Garment) -> Dressed:
+    """Hips and knees must be visible."""
     scene = Scene(person)
     width = scene.width
     one_piece = _wears_one_piece(scene)
     waist = _waist(scene, one_piece)
-    layers = [
-        render(part, garment.picture, garment.alpha, scene.shape) for part in plan_lower(scene.body, garment, waist)
-    ]
+    parts = plan_lower(scene.body, garment, waist)
+    layers = [render(part, garment.picture, garment.alpha, scene.shape) for part in parts]
+    room = _room(scene, waist, layers[0].part.name == "skirt", one_piece or person.drawn)
     for layer in layers:
-        if layer.part.name != "skirt":
-            layer.alpha *= _beside_hands(scene)
+        layer.alpha *= room
     covered = layers[0].alpha
     for layer in layers[1:]:
         covered = np.maximum(covered, layer.alpha)
     hands = scene.skin * ((scene.hand < 1.15) | (scene.arm < 1.2)) * (scene.axial < 1.75)
     out = scene.photo.copy()
     if not person.drawn:
-        out = without_bottom(scene, out, covered, waist + 0.06, hands)
+        hems = {side: next((p.hem_axial for p in parts if p.name.endswith(side)), parts[0].hem_axial) for side in SIDES}
+        out = without_bottom(scene, out, covered, waist - 0.03, hands, hems)
     below = shadow_of(covered, 0.02 * width, 0.022 * width) * (1 - covered)
     out *= 1 - 0.3 * (below * person.matte)[..., None]
-    light = photo_light(scene, "lower", 0.7)
+    light = photo_light(scene, "lower", 0.6, 0.18)  # faded thighs are colour, not light
     for layer in layers:
-        if layer.part.name == "hips":
-            form = 1 - 0.14 * np.clip(np.abs(layer.u), 0, 1.1) ** 4
-        else:
-            form = 1.03 - 0.22 * np.clip(np.abs(layer.u), 0, 1.1) ** 2.8
+        form = 1.03 - 0.22 * np.clip(np.abs(layer.u), 0, 1.1) ** 2.8
         out = paint(out, layer, form * light)
     in_front = np.maximum(np.maximum(_top_over_waist(scene, waist, one_piece), hands), scene.hair)
     cast = shadow_of(in_front, 0.015 * width, 0.02 * width) * (1 - in_front) * (covered > 0.3)
     out *= 1 - 0.25 * cast[..., None]
     out = over(out, scene.photo, in_front)
-    return np.clip(out, 0, 255).astype(np.uint8)
+    return Dressed(person, np.clip(out, 0, 255).astype(np.uint8), [(layer, 1 - in_front) for layer in layers])
 
 
-def _beside_hands(scene: Scene) -> Array:
-    """0 where a trouser hip would stick out beyond a hand that hangs in front of it, else 1."""
-    reach = dilate(legs_without_arms(scene.person), max(2, int(0.08 * scene.width * scene.person.scale)))
-    allowed = np.maximum(scene.enlarge(reach), smoothstep(1.4, 1.5, scene.axial))
-    return blur(allowed, 1.2)
+def _room(scene: Scene, waist: float, skirt: bool, one_piece: bool) -> Array:
+    """0 where the garment would stick out: beside the waist, and trousers beyond a hand that hangs in front of them."""
+    body = without_arms(scene.person)
+    pixels = scene.width * scene.person.scale
+    seen = body if one_piece else body * scene.parts.lower  # at the waist only the old bottom's place is visible
+    close = scene.enlarge(dilate(drop_specks(seen, 0.04), max(1, int(0.015 * pixels))))
+    if skirt:
+        loose = np.ones(scene.shape, np.float32)
+    else:
+        loose = np.maximum(scene.enlarge(dilate(body, max(2, int(0.08 * pixels)))), smoothstep(1.4, 1.5, scene.axial))
+    below = smoothstep(waist + 0.05, waist + 0.14, scene.axial)
+    return blur(close * (1 - below) + loose * below, 1.2)
 
 
 def _waist(scene: Scene, one_piece: bool) -> float:
@@ -97,7 +104,7 @@ def _wears_one_piece(scene: Scene) -> bool:
 
 def _top_over_waist(scene: Scene, waist: float, one_piece: bool) -> Array:
     """The part of the top worn now that lies over the new garment."""
-    top = scene.soft(scene.parts.upper)
+    top = scene.soft(erode(drop_specks(scene.parts.upper, 0.05), 1))  # without the rim that mixes both colours
     if one_piece:
         top = np.maximum(top, scene.soft(scene.parts.lower)) * (1 - smoothstep(waist + 0.02, waist + 0.05, scene.axial))
     hem = scene.parts.hem or waist

@@ -92,7 +92,27 @@ def _edges(runs: dict[int, Array], rows: Array, crotch: Array | None) -> tuple[d
         right_leg = [run for run in row if run.mean() >= crotch[0]]
         if left_leg and right_leg:
             inner["L"][i], inner["R"][i] = max(r[1] for r in left_leg), min(r[0] for r in right_leg)
+    if crotch is not None:
+        for side in outer:
+            _straighten_hem(outer[side], inner[side], rows >= crotch[1])
     return {side: _steady(values) for side, values in outer.items()}, inner
+
+
+def _straighten_hem(outer: Array, inner: Array, on_leg: Array) -> None:
+    """Continue both edges of a leg past the row where its rounded or slanting hem begins; in place."""
+    leg = np.flatnonzero(on_leg & ~np.isnan(outer))
+    if len(leg) < 12:
+        return
+    width = np.abs(outer - inner)
+    low = leg[-max(8, len(leg) // 4) :]
+    usual = float(np.median(width[low]))
+    ragged = [i for i in leg[-max(4, len(leg) // 6) :] if width[i] < 0.9 * usual]
+    last = min([*ragged, leg[-1]]) - 1
+    fit = np.arange(max(leg[0], last - 7), last + 1)
+    beyond = np.arange(last + 1, len(outer))
+    for edge in (outer, inner):
+        slope, offset = np.polyfit(fit, edge[fit], 1)
+        edge[beyond] = slope * beyond + offset
 
 
 def _steady(values: Array) -> Array:

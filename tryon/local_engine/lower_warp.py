@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from .body import Body, mask_reach
+from .body import Body, mask_reach, without_arms
+from .fit import PICTURE_SIDES
 from .garment import Garment
 from .geometry import smooth, smooth_points, smoothstep
-from .imaging import Array, opening
+from .imaging import Array
 from .joints import L_ANKLE, L_HIP, L_KNEE, LEGS, OTHER, R_ANKLE, R_HIP, R_KNEE
 from .lower_landmarks import BottomLandmarks
 from .mesh import MeshPart, extend, strip
 from .person import Person
 
 _LEG_ROWS = 26
-_SIDES = (("L", -1), ("R", 1))
+_HIP_ROWS = 14
 
 
 def plan_lower(body: Body, garment: Garment, waist: float) -> list[MeshPart]:
@@ -22,18 +25,12 @@ def plan_lower(body: Body, garment: Garment, waist: float) -> list[MeshPart]:
     marks = garment.bottom
     if marks is None:
         raise ValueError("the garment has no landmarks of trousers or a skirt")
-    width = float(body.half_at("L", waist) + body.half_at("R", waist)) * body.width * 1.02
-    scale = width / marks.waist_width
+    mask, at_waist = without_arms(body.person), np.linspace(waist - 0.02, waist + 0.04, 5)
+    halves = [np.median(_hip_half_widths(body, mask, OTHER[side], sign, at_waist)) for side, sign in PICTURE_SIDES]
+    scale = float(sum(halves)) * body.width * 1.03 / marks.waist_width
     if marks.crotch is None:
-        return [_skirt(body, marks, waist, scale)]
-    crotch_axial = 1.05 + 0.17 * body.width / body.torso
-    hips = _hip_block(body, marks, marks.crotch, waist, crotch_axial, scale)
-    corners = {"L": hips.target[-1, 0], "R": hips.target[-1, -1]}
-    crotch = body.at(crotch_axial, 0.0)
-    mask = legs_without_arms(body.person)
-    legs = [_leg(body, marks, marks.crotch, side, scale, crotch, corners[side], mask) for side, _ in _SIDES]
-    extend(hips, 0.06, at_start=True, at_end=False)
-    return [*legs, hips]
+        return [_skirt(body, marks, waist, scale, mask)]
+    return [_half_trousers(body, marks, marks.crotch, side, waist, scale, mask) for side, _ in PICTURE_SIDES]
 
 
 def _leg_length(person: Person) -> float:
@@ -52,7 +49,7 @@ def _edges(marks: BottomLandmarks, rows: Array) -> tuple[Array, Array]:
     )
 
 
-def _skirt(body: Body, marks: BottomLandmarks, waist: float, scale: float) -> MeshPart:
+def _skirt(body: Body, marks: BottomLandmarks, waist: float, scale: float, mask: Array) -> MeshPart:
     leg = _leg_length(body.person)
     length = float(np.clip(marks.height * scale * 1.05, 0.35 * leg, 1.25 * leg))
     rows = np.arange(0, len(marks.rows), 2)
@@ -60,43 +57,77 @@ def _skirt(body: Body, marks: BottomLandmarks, waist: float, scale: float) -> Me
     natural = (marks.sides["R"][rows] - marks.sides["L"][rows]) * scale / 2 / body.width
     below = 1 - 0.2 * np.clip(axial - 1.25, 0, 1)
     half = {
-        side: np.maximum(natural * 0.97, body.half_at(OTHER[side], np.minimum(axial, 1.2)) * 1.03 * below)
-        for side, _ in _SIDES
+        side: np.maximum(
+            natural * 0.97, _hip_half_widths(body, mask, OTHER[side], sign, np.minimum(axial, 1.2)) * below
+        )
+        for side, sign in PICTURE_SIDES
     }
     target = body.at(axial, -half["L"]), body.at(axial, half["R"])
     part = strip("skirt", _edges(marks, rows), target, (0.0, 1.0), 19, 0.03)
+    part.hem_axial = float(axial[-1])
     extend(part, 0.025, at_start=True, at_end=True)
     return part
 
 
-def _hip_block(
-    body: Body, marks: BottomLandmarks, crotch: Array, waist: float, crotch_axial: float, scale: float
+def _half_trousers(
+    body: Body, marks: BottomLandmarks, crotch_source: Array, side: str, waist: float, scale: float, mask: Array
 ) -> MeshPart:
-    rows = np.flatnonzero(marks.rows <= crotch[1])
-    along = (marks.rows[rows] - marks.rows[0]) / max(1.0, crotch[1] - marks.rows[0])
-    axial = waist + (crotch_axial - waist) * along
-    natural = (marks.sides["R"][rows] - marks.sides["L"][rows]) * scale / 2 / body.width
-    half = {}
-    for side, _ in _SIDES:
-        least = body.half_at(OTHER[side], np.minimum(axial, 1.25))
-        half[side] = np.clip(natural, least * 1.01, least * 1.18)
-    target = body.at(axial, -half["L"]), body.at(axial, half["R"])
-    return strip("hips", _edges(marks, rows), target, (0.0, 0.3), 17, 0.03)
+    """One leg with its half of the hips as a single strip; both halves share the mid line above the crotch."""
+    crotch_axial = 1.05 + 0.17 * body.width / body.torso
+    leg = _leg(body, marks, crotch_source, side, scale, body.at(crotch_axial, 0.0), mask)
+    above = np.linspace(0, 1, _HIP_ROWS, endpoint=False)
+    axial = waist + (crotch_axial - waist) * above
+    ys = marks.rows[0] + (crotch_source[1] - marks.rows[0]) * above
+    outer_x = np.interp(ys, marks.rows, marks.sides[side])
+    direction = -1 if side == "L" else 1
+    least = _hip_half_widths(body, mask, OTHER[side], direction, axial)
+    natural = np.abs(outer_x - crotch_source[0]) * scale / body.width
+    hip_outer = body.at(axial, direction * np.clip(natural, least * 1.01, least * 1.07))
+    hip_inner = body.at(axial, np.zeros(_HIP_ROWS))
+    source_outer = np.vstack([np.stack([outer_x, ys], 1), leg.source_outer])
+    source_inner = np.vstack([np.stack([np.full(_HIP_ROWS, crotch_source[0]), ys], 1), leg.source_inner])
+    outer = _even_steps(np.vstack([hip_outer, leg.outer]))
+    inner = np.vstack([hip_inner, leg.inner])
+    part = strip("leg" + OTHER[side], (source_outer, source_inner), (outer, inner), (0.0, 1.0), 13, 0.05)
+    # above the crotch the strip ends at the mid line, where the cloth is not turned away from the light
+    leg_share = smoothstep(_HIP_ROWS - 4.0, _HIP_ROWS + 8.0, np.arange(len(outer), dtype=float))[:, None]
+    part.uv[..., 0] = part.uv[..., 0] * leg_share + (part.uv[..., 0] - 1) / 2 * (1 - leg_share)
+    part.hem_axial = body.frame((outer[-1] + inner[-1]) / 2)[0]
+    extend(part, 0.03, at_start=True, at_end=True)
+    return part
 
 
-def legs_without_arms(person: Person) -> Array:
-    """Person mask without hands and forearms, analysis size."""
-    parts, zones = person.parts, person.zones
-    if parts is None or zones is None:
-        raise ValueError("the person has not been parsed")
-    hands = parts.skin & ((zones.hand < 1.35) | (zones.arm < 1.35))
-    return opening((person.mask > 0.5) & ~hands, np.ones((3, 3), np.uint8)).astype(np.float32)
+def _hip_half_widths(body: Body, mask: Array, wearer: str, direction: int, axial: Array) -> Array:
+    """Measured beside the hands and forearms, in shoulder widths: an arm that touches the hip makes it look wider."""
+    usual = body.half_at(wearer, np.minimum(axial, 1.25))
+    if body.person.drawn:
+        return usual
+    start, outwards = body.at(axial, 0.0), np.repeat((body.across * direction)[None], len(axial), 0)
+    reach = mask_reach(mask, body.person.scale, start, outwards, usual * body.width * 0.7, usual * body.width * 1.35)
+    return smooth(np.where(np.isnan(reach), usual, reach / body.width), 5)
+
+
+def _even_steps(edge: Array) -> Array:
+    """The outer edge from waist to hem as one flowing line: hip and thigh must not meet in a corner."""
+    smoothed = smooth_points(edge, 15, mirror=True)
+    ends = np.minimum(np.arange(len(edge)), np.arange(len(edge))[::-1])
+    weight = np.clip(ends / 5, 0, 1)[:, None]
+    return np.asarray(edge * (1 - weight) + smoothed * weight)
+
+
+@dataclass(slots=True)
+class _Leg:
+    """Edges of one leg from the crotch to the hem, (26, 2) each."""
+
+    source_outer: Array
+    source_inner: Array
+    outer: Array
+    inner: Array
 
 
 def _leg(
-    body: Body, marks: BottomLandmarks, crotch_source: Array, side: str, scale: float, crotch: Array, hip_corner: Array,
-    mask: Array,
-) -> MeshPart:  # fmt: skip
+    body: Body, marks: BottomLandmarks, crotch_source: Array, side: str, scale: float, crotch: Array, mask: Array
+) -> _Leg:
     wearer = OTHER[side]
     person, joints, width = body.person, LEGS[wearer], body.width
     hip, knee, ankle = (person.joints[i] for i in joints[:3])
@@ -121,17 +152,14 @@ def _leg(
     bare = (outer + inner) / 2
     natural = np.abs(source_inner[:, 0] - source_outer[:, 0]) * scale / 2
     wanted = np.clip(natural * 0.94, bare * 1.03, bare * np.interp(along, [0, 0.35, 1], [1.08, 1.25, 2.0]))
-    extra = wanted - bare
+    extra = smooth(wanted - bare, 9)
     outer_edge = centre + normal * (outer + extra)[:, None]
     inner_edge = centre - normal * (inner + extra * np.linspace(0.2, 1, _LEG_ROWS))[:, None]
     joined = smoothstep(0, 0.22, along)[:, None]
-    outer_edge = (1 - joined) * (hip_corner + (centre - centre[0])) + joined * outer_edge
     inner_edge = (1 - joined) * (crotch + (centre - centre[0]) * 0.9) + joined * inner_edge
     beyond = (inner_edge - crotch) @ body.across * joints.sign  # the inner edges must not cross the middle
     inner_edge -= np.outer(np.minimum(beyond, 0) * joints.sign, body.across)
-    part = strip("leg" + wearer, (source_outer, source_inner), (outer_edge, inner_edge), (0.3, 1.0), 11, 0.05)
-    extend(part, 0.04, at_start=True, at_end=True)
-    return part
+    return _Leg(source_outer, source_inner, outer_edge, inner_edge)
 
 
 def _on_leg(distance: Array, hip: Array, knee: Array, ankle: Array, thigh: float, shin: float) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .catalogue import FOLDER, figure, figures
 from .geometry import grid, vec
-from .imaging import Array, blur, resize, to_lab
+from .imaging import Array, blur, erode, push_pull, resize, to_lab
 from .joints import JOINT_COUNT, SIDES
 from .parsing import body_zones
 from .person import ANALYSIS_SIDE, Head, Parts, Person
@@ -20,6 +20,7 @@ from .person import ANALYSIS_SIDE, Head, Parts, Person
 BACKDROP = (240, 238, 235)
 THUMBNAIL = (36, 24)  # height, width of the grey fingerprint
 LIGHT_RANGE = 1.25  # light factor of a white pixel in the light file
+_USUAL_LIGHT = 0.98
 _SAME_PICTURE = 3.0  # mean grey difference up to which a picture is taken for the mannequin's own
 _TOP_CROP_AXIAL = 1.72  # a top's picture ends here
 _TOP_CROP_ASPECT = 0.8
@@ -87,9 +88,21 @@ def _figure_files(key: str) -> _Figure:
         raise FileNotFoundError(f"the files of mannequin {key} are missing from {FOLDER}")
     rgba = cv2.cvtColor(raw, cv2.COLOR_BGRA2RGBA)
     fields = resize(maps.astype(np.float32) / 255, (rgba.shape[0], rgba.shape[1]))
-    return _Figure(
-        known, rgba, np.ascontiguousarray(fields[..., 2]) * LIGHT_RANGE, np.ascontiguousarray(fields[..., 1])
-    )
+    return _Figure(known, rgba, _cloth_light(fields[..., 2], rgba[..., 3]), np.ascontiguousarray(fields[..., 1]))
+
+
+def _cloth_light(stored: Array, alpha: Array) -> Array:
+    """Light factor for cloth, also where it hangs beside the figure; its usual value keeps the garment's colours.
+
+    The dark rims of arms and legs are left out: they would draw lines on wider sleeves and skirts.
+    """
+    inside, tall = alpha > 127, alpha.shape[0]
+    light = stored / float(np.median(stored[inside])) * _USUAL_LIGHT
+    core = erode(inside, max(1, int(0.007 * tall))).astype(np.float32)
+    spread = push_pull(np.dstack([light] * 3), core)[..., 0]
+    near = np.clip(blur(inside.astype(np.float32), 0.015 * tall) * 2.5, 0, 1)
+    light = light * blur(core, 1.5) + spread * (1 - blur(core, 1.5))
+    return np.asarray(np.clip(light, 0.6, 1.12) * near + _USUAL_LIGHT * (1 - near), np.float32)
 
 
 def place_on_backdrop(rgba: Array, colour: tuple[int, int, int], known: dict[str, Any]) -> Array:

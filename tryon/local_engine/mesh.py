@@ -23,6 +23,7 @@ class MeshPart:
     clip: Array | None = None  # polygon in the garment picture
     side: str | None = None  # sleeves: the wearer's side
     reach: float = 0.0  # sleeves: where they end along the arm, pixels
+    hem_axial: float = 0.0  # legs, skirts and torsos: where they end
 
 
 @dataclass(slots=True)

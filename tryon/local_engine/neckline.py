@@ -1,4 +1,8 @@
-"""The front neckline below a visible inside back: the strongest smooth arc between the two neck points."""
+"""The front neckline below a visible inside back.
+
+A fan of rays hangs on the line between the two neck points. Along each ray the inside of the back ends where the
+colours become those of the chest, at an edge; dynamic programming joins these places to one line.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,21 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .geometry import smooth_points
+from .geometry import smooth, smooth_points
 from .imaging import Array, to_lab
 from .landmarks import TopLandmarks
 
-_ANGLES, _RADII = 49, 56
-_INNER_STEP = 3  # cells a path may jump between neighbouring angles
-_DEEPEST = 0.28  # of the chest width below the back of the neck
+_ANGLES, _RADII = 49, 76
+_FARTHEST = 3.1  # of half the neck width
+_JUMP = {False: (3, 0.7), True: (8, 0.12)}  # cells between neighbouring angles and their price, by colour evidence
+_DEEPEST = 0.28  # of the chest width below the back of the neck, for a line that only its edge tells
 _WEAKEST = 4.0  # gradient along a line that is still believed
-_COLLAR_BAND = 0.13  # of the half neck width: cloth kept above the line
+_COLLAR_BAND = 0.13  # of the half neck width: cloth kept above a line of unknown kind
+_BINS = 32
+_REGION_WEIGHT = 1.6  # price of one cell on the wrong side, in units of the gradient
+_UNKNOWN_FRONT, _UNKNOWN_INSIDE = 2e-5, 5e-5  # densities of colours never seen: rather inside, as labels are
+_SURE = 0.7  # mean evidence per cell from which the colours alone tell the inside
+_SURE_IN_COLLAR = 0.95  # a ruffled collar has shades of its own
 
 
 @dataclass(slots=True)
@@ -28,6 +38,9 @@ class _Fan:
     radii: Array
     gradient: Array
     inside: Array  # bool: cloth
+    front: Array  # evidence per cell: above 0 looks like the chest, below 0 like the inside of the back
+    bins: Array  # colour bin per cell
+    chest: Array | None  # colour density of the chest, None when too little of it shows
 
     def points(self, radii: Array) -> Array:
         return np.stack([self.centre[0] - np.cos(self.angles) * radii, self.centre[1] + np.sin(self.angles) * radii], 1)
@@ -35,34 +48,59 @@ class _Fan:
 
 def find_neckline(picture: Array, alpha: Array, marks: TopLandmarks) -> None:
     """Set ``marks.neckline``, and ``marks.inside_back`` when cloth above it should be cut away."""
-    half = float(np.hypot(*(marks.neck["R"] - marks.neck["L"]))) / 2
-    if marks.collar is not None or half < 8:
+    left, right = _hanging_points(alpha, marks)
+    half = float(np.hypot(*(right - left))) / 2
+    if half < 8:
         return
-    fan = _sample(picture, alpha, marks, half)
+    fan = _sample(picture, alpha, marks, (left + right) / 2, half)
     path = _strongest_path(fan)
+    _learn(fan, path)
+    path = _strongest_path(fan)
+    sure = _evidence(fan, path) > (_SURE if marks.collar is None else _SURE_IN_COLLAR)
+    if not sure:  # the colours do not tell: go by the edge alone
+        fan.front[:] = 0
+        path = _strongest_path(fan)
+    if marks.collar is not None and not sure:
+        return
     deepest = marks.neck_opening - fan.centre[1] + _DEEPEST * marks.chest
-    if fan.radii[path[_ANGLES // 2]] > deepest:  # rather a print on the chest than a neckline
-        path = _cheapest_path(_cost(fan) + np.where(fan.radii > deepest, 60.0, 0)[None])
+    if fan.radii[path[_ANGLES // 2]] > deepest and not sure:  # rather a print on the chest than a neckline
+        path = _cheapest_path(_cost(fan) + np.where(fan.radii > deepest, 60.0, 0)[None], False)
         if _strength(fan, path) < _WEAKEST:
             return
     edge = fan.gradient[np.arange(_ANGLES), path]
-    radii = _smooth_radii(fan, path, edge)
+    radii = smooth(fan.radii[path], 3) if sure else _smooth_radii(fan, path, edge)
     line = fan.points(radii)
-    marks.neckline = line
     depth = line[_ANGLES // 2, 1] - marks.neck_opening
     clothed_rays = sum(bool(fan.inside[i, : path[i]].any()) for i in range(6, _ANGLES - 6))
-    if depth > 0.14 * half and float(np.median(edge[8:-8])) > 6.0 and clothed_rays > 10:
-        keep = np.interp(np.linspace(0, 1, _ANGLES), [0, 0.12, 0.88, 1], [0, _COLLAR_BAND, _COLLAR_BAND, 0]) * half
-        band = smooth_points(fan.points(np.maximum(radii - keep, 0)), 7)
-        left, right = marks.neck["L"], marks.neck["R"]
-        above = np.array([0, -2 * half])
-        marks.inside_back = np.vstack([left, band, right, right + above, left + above])
+    clear = sure or float(np.median(edge[8:-8])) > 6.0
+    if marks.collar is None:
+        marks.neckline = line
+    if depth > 0.14 * half and clear and clothed_rays > 10:
+        band = _band(fan, radii, sure)
+        keep = np.interp(np.linspace(0, 1, _ANGLES), [0, 0.12, 0.88, 1], [0, band, band, 0]) * half
+        cut = smooth_points(fan.points(np.maximum(radii - keep, 0)), 3 if sure else 7)
+        opening = marks.neck_opening - fan.centre[1]
+        if opening > 0.5 * half:  # straps: the opening itself is already free, only cloth at its bottom is inside
+            cut = cut[cut[:, 1] > fan.centre[1] + 0.5 * opening]
+            left, right = cut[0], cut[-1]
+        above = np.array([0, -2 * half if opening <= 0.5 * half else 0])
+        marks.inside_back = np.vstack([left, cut, right, right + above, left + above])
 
 
-def _sample(picture: Array, alpha: Array, marks: TopLandmarks, half: float) -> _Fan:
-    centre = (marks.neck["L"] + marks.neck["R"]) / 2
+def _hanging_points(alpha: Array, marks: TopLandmarks) -> tuple[Array, Array]:
+    """Ends of the neck opening: the neck points, or the upper corners of a standing collar."""
+    if marks.collar is None:
+        return marks.neck["L"], marks.neck["R"]
+    y = int(marks.collar.top + 0.25 * (marks.collar.base - marks.collar.top))
+    cloth = np.flatnonzero(alpha[y] > 0.5)
+    if not len(cloth):
+        return marks.neck["L"], marks.neck["R"]
+    return np.array([cloth[0], marks.collar.top], float), np.array([cloth[-1], marks.collar.top], float)
+
+
+def _sample(picture: Array, alpha: Array, marks: TopLandmarks, centre: Array, half: float) -> _Fan:
     angles = np.linspace(0.06 * np.pi, 0.94 * np.pi, _ANGLES)
-    radii = np.linspace(0.35, 2.3, _RADII) * half
+    radii = np.linspace(0.35, _FARTHEST, _RADII) * half
     x = (centre[0] - np.cos(angles)[:, None] * radii).astype(np.float32)
     y = (centre[1] + np.sin(angles)[:, None] * radii).astype(np.float32)
     lab = to_lab(cv2.GaussianBlur(picture, (0, 0), max(1.0, half * 0.02))).astype(np.float32)
@@ -72,17 +110,93 @@ def _sample(picture: Array, alpha: Array, marks: TopLandmarks, half: float) -> _
     step = (colours[:, 4:] - colours[:, :-4]) * np.sqrt(np.array([1, 2, 2], np.float32))
     gradient[:, 2:-2] = np.linalg.norm(step, axis=-1)
     solid = cloth & np.roll(cloth, 3, 1) & np.roll(cloth, -3, 1)
-    return _Fan(centre, half, angles, radii, np.where(solid, gradient, 0), cloth)
+    low, chest, middle = max(marks.neck["L"][1], marks.neck["R"][1]), marks.chest, marks.centre_x
+    rows = slice(int(low + 0.40 * chest), int(low + 0.85 * chest))
+    window = rows, slice(int(max(0, middle - 0.35 * chest)), int(middle + 0.35 * chest))
+    sample = lab[window][alpha[window] > 0.9]
+    fan = _Fan(
+        centre, half, angles, radii, np.where(solid, gradient, 0), cloth, np.zeros(cloth.shape, np.float32),
+        _bins(colours), _density(_bins(sample)) if len(sample) > 200 else None,
+    )  # fmt: skip
+    _learn(fan, None)
+    return fan
+
+
+def _learn(fan: _Fan, path: Array | None) -> None:
+    """Set ``fan.front`` from two colour densities: of the chest, and of the inside above ``path``.
+
+    Without a path the inside is what shows in the middle right below the back of the neck.
+    """
+    if fan.chest is None:
+        return
+    columns, cloth = np.arange(_RADII)[None], fan.inside
+    entry = cloth.argmax(1)[:, None]
+    if path is None:
+        inside = cloth & (columns >= entry + 2) & (columns < entry + 9)
+        inside[: _ANGLES // 4], inside[-(_ANGLES // 4) :] = False, False
+    else:
+        inside = cloth & (columns >= entry + 1) & (columns < path[:, None] - 1)
+    if inside.sum() < 12:
+        return
+    density = _density(fan.bins[inside])
+    ratio = np.log((fan.chest[fan.bins] + _UNKNOWN_FRONT) / (density[fan.bins] + _UNKNOWN_INSIDE))
+    evidence = cv2.blur(np.where(cloth, np.clip(ratio, -3, 3), 0).astype(np.float32), (3, 3))
+    fan.front = np.where(cloth, evidence, 0)
+
+
+def _bins(colours: Array) -> Array:
+    quantised = (np.clip(colours, 0, 255).astype(np.int32) * _BINS) // 256
+    return np.asarray((quantised[..., 0] * _BINS + quantised[..., 1]) * _BINS + quantised[..., 2])
+
+
+def _density(bins: Array) -> Array:
+    """Smoothed Lab histogram, flattened."""
+    counts = np.bincount(bins.reshape(-1), minlength=_BINS**3).astype(np.float32).reshape(_BINS, _BINS, _BINS)
+    kernel = np.array([0.06, 0.24, 0.40, 0.24, 0.06], np.float32)
+    for axis in range(3):
+        moved = np.pad(np.moveaxis(counts, axis, 0), ((2, 2), (0, 0), (0, 0)))
+        counts = np.moveaxis(sum(kernel[i] * moved[i : i + _BINS] for i in range(5)), 0, axis)
+    out: Array = (counts / counts.sum()).reshape(-1)
+    return out
+
+
+def _evidence(fan: _Fan, path: Array) -> float:
+    """Mean evidence per cell, on both sides of the path, that the path parts inside from front."""
+    columns, clothed = np.arange(_RADII)[None], fan.inside
+    above = clothed & (columns < path[:, None])
+    below = clothed & (columns >= path[:, None]) & (columns < path[:, None] + 12)
+    if above.sum() < 40 or below.sum() < 40:
+        return 0.0
+    return float(min(-fan.front[above].mean(), fan.front[below].mean()))
+
+
+def _band(fan: _Fan, radii: Array, sure: bool) -> float:
+    """Width of a collar's ribbing above the line, in half neck widths: up to a second edge that runs along it."""
+    offsets = np.arange(0.05, 0.24, 0.015)
+    spacing = fan.radii[1] - fan.radii[0]
+    rays = np.arange(8, _ANGLES - 8)
+    strengths = []
+    for offset in offsets:
+        column = np.clip(np.round((radii[rays] - offset * fan.half - fan.radii[0]) / spacing), 0, _RADII - 1).astype(
+            int
+        )
+        strengths.append(float(np.median(fan.gradient[rays, column])))
+    best = int(np.argmax(strengths))
+    if sure and strengths[best] < 8.0:
+        return 0.015
+    return float(offsets[best]) - 0.02 if strengths[best] >= 8.0 else _COLLAR_BAND
 
 
 def _strongest_path(fan: _Fan) -> Array:
     """Radius index per angle. An inner arc that is strong all along beats the edge of a print further down."""
-    relative, cost = fan.radii / fan.half, _cost(fan)
-    candidate = _cheapest_path(cost)
+    relative, cost, coloured = fan.radii / fan.half, _cost(fan), bool(fan.front.any())
+    candidate = _cheapest_path(cost, coloured)
+    if _evidence(fan, candidate) > _SURE:
+        return candidate
     best_strength, best = _strength(fan, candidate), candidate
     for _ in range(4):
         limit = np.maximum(candidate - 4, 1)
-        inner = _cheapest_path(cost + np.where(np.arange(_RADII)[None, :] > limit[:, None], 60.0, 0))
+        inner = _cheapest_path(cost + np.where(np.arange(_RADII)[None, :] > limit[:, None], 60.0, 0), coloured)
         if (inner < candidate - 2).mean() < 0.8:
             break
         strength, depth = _strength(fan, inner), relative[inner[_ANGLES // 2]]
@@ -93,11 +207,14 @@ def _strongest_path(fan: _Fan) -> Array:
 
 
 def _cost(fan: _Fan) -> Array:
-    """Price of each cell: low on strong edges, high far from where necklines usually run."""
+    """Price of each cell: low on strong edges where the colours change sides, high far from where necklines run."""
     relative, bend = fan.radii / fan.half, np.sin(fan.angles)[:, None]
-    penalty = np.where(relative < 1 - 0.45 * bend, 8.0, 0) + np.where(relative > 1 + 1.2 * bend**1.5, 8.0, 0)
+    reach = 1.7 if fan.front.any() else 1.2  # colours tell a deep V from a print
+    penalty = np.where(relative < 1 - 0.45 * bend, 8.0, 0) + np.where(relative > 1 + reach * bend**1.5, 8.0, 0)
+    penalty += np.where(relative > 1 + 2.2 * bend, 60.0, 0)  # nor do colours lead out over the shoulders
     penalty += 1.2 * np.abs(relative - (1 + 0.12 * bend))
-    out: Array = 4 * penalty - np.minimum(fan.gradient, 28.0)
+    region = np.cumsum(fan.front, axis=1) - fan.front / 2
+    out: Array = 4 * penalty - np.minimum(fan.gradient, 28.0) + _REGION_WEIGHT * region
     return out
 
 
@@ -106,15 +223,16 @@ def _strength(fan: _Fan, path: Array) -> float:
     return float(np.percentile(np.minimum(edge, 30), 30))
 
 
-def _cheapest_path(cost: Array) -> Array:
+def _cheapest_path(cost: Array, coloured: bool) -> Array:
     """Dynamic programming over the fan with a quadratic price for jumps."""
     total, origin = cost.astype(np.float64).copy(), np.zeros((_ANGLES, _RADII), int)
     columns = np.arange(_RADII)
-    jumps = np.arange(-_INNER_STEP, _INNER_STEP + 1)
+    step, jump_price = _JUMP[coloured]
+    jumps = np.arange(-step, step + 1)
     sources = columns[None] + jumps[:, None]
     usable = (sources >= 0) & (sources < _RADII)
     sources = np.clip(sources, 0, _RADII - 1)
-    price = 0.7 * jumps[:, None] ** 2
+    price = jump_price * jumps[:, None] ** 2
     for row in range(1, _ANGLES):
         options = np.where(usable, total[row - 1][sources] + price, 1e9)
         chosen = options.argmin(0)
@@ -139,6 +257,6 @@ def _smooth_radii(fan: _Fan, path: Array, edge: Array) -> Array:
         residual = np.abs(wanted - fitted)
         weight = np.clip(edge, 1, 20) / (1 + (residual / 0.08) ** 2)
     if np.median(residual) < 0.12:
-        return np.clip(fitted, 0.3, 2.3) * fan.half
+        return np.clip(fitted, 0.3, _FARTHEST) * fan.half
     out: Array = fan.radii[path]
     return out

@@ -73,6 +73,7 @@ def parse(person: Person, mesh: Array | None) -> None:
     # dark skin in the chin's shadow reads as hair: in the neck it is skin unless it clearly looks like cloth
     neck_skin = geometry.neck_zone & (skin.likelihood > 0.03) & (3 * posterior[0] > posterior[2])
     label = np.where(loose, np.where(neck_skin, 0, 2), label)
+    label = _right_the_border(label, lab, skin, seeds, geometry)
     bare_share = posterior[0] / (posterior[0] + posterior[2] + 1e-6)
     person.parts = Parts(
         skin=label == 0, hair=label == 1, upper=label == 2, lower=label == 3, face=face.oval,
@@ -80,6 +81,22 @@ def parse(person: Person, mesh: Array | None) -> None:
         sleeve={side: sleeve_worn(person, side, bare_share) for side in ARMS},
         hem=hem_worn(person, label, geometry.zones),
     )  # fmt: skip
+
+
+def _right_the_border(label: Array, lab: Array, skin: _Skin, seeds: dict[str, Array], geometry: _Geometry) -> Array:
+    """Bare chest that was taken for a pale top, and a dark collar that was taken for hair."""
+    zones, values = geometry.zones, lab.astype(np.float32)
+    top_like_skin = skin.likelihood[seeds["upper"]].mean() if seeds["upper"].any() else 1.0
+    if top_like_skin < 0.08:
+        chest = (label == 2) & (skin.likelihood > 0.15) & (zones.axial < 0.5) & (zones.axial > -0.3)
+        on_skin = label == 0
+        label = np.where(chest & connected_to(chest | on_skin, on_skin), 0, label)
+    if seeds["hair"].sum() > 60 and seeds["upper"].sum() > 60:
+        hair, top = (np.median(values[seeds[name]], 0) for name in ("hair", "upper"))
+        low = (label == 1) & (zones.axial > -0.22) & (zones.lateral < 0.6)
+        to_hair, to_top = (np.linalg.norm((values - c)[..., 1:], axis=-1) for c in (hair, top))
+        label = np.where(low & (to_hair > 12) & (to_top < to_hair - 6), 2, label)
+    return label
 
 
 def _face_geometry(person: Person, mesh: Array | None) -> _Face:

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from .body import Body
-from .imaging import Array, Shape, dilate, erode, grey, grow, guided_filter, lab_to_rgb, push_pull, resize, to_lab
+from .imaging import Array, Shape, blur, dilate, erode, grey, grow, guided_filter, lab_to_rgb, push_pull, resize, to_lab
 from .joints import OTHER, SIDES
 from .parsing import certain_skin
 from .person import ArmZone, Parts, Person, Zones
@@ -43,6 +43,21 @@ class Scene:
     @cached_property
     def skin(self) -> Array:
         return self.soft(self.parts.skin)
+
+    @cached_property
+    def arm_skin(self) -> Array:
+        """``skin`` in the colours of the arms alone: a pale hem or the shaded side of a top is not an arm."""
+        measured = [mask for mask in self.colours.arm_masks.values() if mask.sum() > 80]
+        if self.person.drawn or not measured:
+            return self.skin
+        small = to_lab(self.person.small).astype(np.float32)[..., 1:]
+        distance = np.full(small.shape[:2], 99.0, np.float32)
+        for mask in measured:
+            usual = np.median(small[mask > 0], 0)
+            limit = float(np.clip(0.5 * np.hypot(*(usual - 128)), 7, 12))
+            distance = np.minimum(distance, np.linalg.norm(small - usual, axis=-1) / limit)
+        alike = 1 - np.clip((blur(distance, 0.8) - 1) / 0.5, 0, 1)
+        return np.asarray(self.skin * self.enlarge(alike))
 
     @cached_property
     def hair(self) -> Array:

@@ -9,7 +9,7 @@ from .mesh import Layer
 from .scene import Scene
 
 
-def photo_light(scene: Scene, part: str, fold_strength: float = 0.8) -> Array:
+def photo_light(scene: Scene, part: str, fold_strength: float = 0.8, form_strength: float = 0.42) -> Array:
     """Factor per pixel from the clothes worn in the photo (``part``: "upper" or "lower").
 
     Only plain clothes tell the light: the more pattern, the weaker the factor.
@@ -31,7 +31,7 @@ def photo_light(scene: Scene, part: str, fold_strength: float = 0.8) -> Array:
     pattern = float(np.linalg.norm(lab[..., 1:] - chroma, axis=-1)[on_cloth].mean())
     plainness = float(np.clip(1.6 - pattern / 4, 0, 1) * np.clip(2.2 - float(folds[on_cloth].std()) / 0.06, 0, 1))
     fold = np.exp(np.clip(folds, -0.22, 0.16) * fold_strength * plainness)
-    form = np.exp(np.clip((low - np.median(low[on_cloth])) * cloth, -0.3, 0.18) * 0.42 * max(0.35, plainness))
+    form = np.exp(np.clip((low - np.median(low[on_cloth])) * cloth, -0.3, 0.18) * form_strength * max(0.35, plainness))
     form = blur(np.where(on_cloth, form, 1).astype(np.float32), 0.03 * width)
     inner = blur(erode(worn, max(2, int(0.035 * width))).astype(np.float32), 0.03 * width)
     return (1 + (np.where(on_cloth, fold, 1) * form - 1) * inner).astype(np.float32)

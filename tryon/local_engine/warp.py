@@ -5,49 +5,19 @@ A garment's "L" is the left of the product picture and lands on the wearer's "R"
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from .body import Body, Limb
+from .fit import PICTURE_SIDES, Fit, fit_top, front_neck
 from .garment import Garment
-from .geometry import smooth, smoothstep, thin_plate_spline, vec
+from .geometry import smoothstep, thin_plate_spline, vec
 from .imaging import Array, dilate
 from .joints import ARMS, OTHER
 from .landmarks import SIDE_ROWS, SLEEVE_ROWS, Sleeve, TopLandmarks
 from .mesh import MeshPart, strip
 
-EASE = 1.05  # garment chest to body chest
-_TOP_LENGTH = 0.87  # photographed tops look longer than they hang
 _LONG_SLEEVE = 0.74  # sleeve to body length from which a sleeve goes to the wrist
-_SIDES = (("L", -1), ("R", 1))  # picture side and its direction
-
-
-@dataclass(slots=True)
-class Fit:
-    """Target positions of a top's landmarks on the wearer."""
-
-    neck: dict[str, Array]
-    shoulder: dict[str, Array]
-    armpit: dict[str, Array]
-    sides: dict[str, Array]  # (40, 2)
-    neck_u: float
-    armpit_axial: float
-    hem_axial: float
-    across_scale: float  # person pixels per garment pixel
-    down_scale: float
-
-    @property
-    def neck_middle(self) -> Array:
-        return (self.neck["L"] + self.neck["R"]) / 2
-
-    @property
-    def outline(self) -> Array:
-        """Polygon of the garment's body below the shoulders."""
-        left = self.armpit["L"] * 0.75 + self.shoulder["L"] * 0.25 + (self.neck_middle - self.armpit["L"]) * 0.06
-        right = self.armpit["R"] * 0.75 + self.shoulder["R"] * 0.25 + (self.neck_middle - self.armpit["R"]) * 0.06
-        return np.vstack([left, self.sides["L"], self.sides["R"][::-1], right])
 
 
 def plan_top(body: Body, garment: Garment) -> tuple[list[MeshPart], Fit]:
@@ -55,85 +25,13 @@ def plan_top(body: Body, garment: Garment) -> tuple[list[MeshPart], Fit]:
     marks = garment.top
     if marks is None:
         raise ValueError("the garment has no landmarks of a top")
-    fit = _fit(body, garment, marks)
+    fit = fit_top(body, garment, marks)
     parts = [_torso_mesh(body, garment, marks, fit)]
     for side, sleeve in marks.sleeves.items():
         wearer = OTHER[side]
         if body.person.arm_visible(wearer) >= 0.15:
             parts.append(_sleeve_mesh(body, marks, fit, side, sleeve))
     return parts, fit
-
-
-# ---- where the landmarks go
-
-
-def _fit(body: Body, garment: Garment, marks: TopLandmarks) -> Fit:
-    width, torso = body.width, body.torso
-    armpit_axial = float(np.clip(0.40 * width / torso, 0.2, 0.38))
-    chest_half = {side: float(body.half_at(side, armpit_axial + 0.06)) for side in ARMS}
-    half = (chest_half["L"] + chest_half["R"]) / 2
-    across_scale = 2 * half * EASE * width / marks.chest
-    top_axial = -0.12 * width / torso
-    # wider sizes are hardly longer: length follows the width only in part
-    natural = marks.length * across_scale * (1 + 0.18 * marks.flatness) * float(np.clip(0.50 / half, 0.7, 1.15)) ** 0.6
-    if garment.category == "upper":
-        natural *= _TOP_LENGTH
-    hem_axial = _hem_axial(body, garment, top_axial + natural / torso)
-    neck_u, shoulder_u = _shoulder_spread(marks, half)
-    fit = Fit(
-        {}, {}, {}, {}, neck_u, armpit_axial, hem_axial, across_scale, (hem_axial - top_axial) * torso / marks.length
-    )
-    for side, direction in _SIDES:
-        wearer = OTHER[side]
-        fit.neck[side] = body.on_shoulder(direction * neck_u + body.neck_shift * 0.9)
-        fit.shoulder[side] = body.on_shoulder(direction * shoulder_u)
-        if side in marks.sleeves:
-            arm = body.arms[wearer]
-            fit.shoulder[side] = arm.centre[0] + arm.normal[0] * (arm.outer[0] + 0.012 * width)
-        fit.armpit[side] = body.at(armpit_axial, direction * chest_half[wearer] * EASE)
-        fit.sides[side] = _side_target(body, garment, marks, fit, side, chest_half[wearer] * EASE)
-    return fit
-
-
-def _hem_axial(body: Body, garment: Garment, natural: float) -> float:
-    """Hem position; a short top is pulled down a little when that hides the hem of the old one."""
-    if garment.category == "full":
-        return float(np.clip(natural, 1.45, 3.2))
-    axial = float(np.clip(natural, 0.72, 1.32))
-    parts = body.person.parts
-    old = parts.hem if parts is not None else None
-    if old is not None and old < 1.35 and old - 0.32 < axial < old + 0.03:
-        axial = old + 0.035
-    return axial
-
-
-def _shoulder_spread(marks: TopLandmarks, half: float) -> tuple[float, float]:
-    """-> |u| of the neck points and of the shoulder ends."""
-    reach = {name: np.mean([abs(points[s][0] - marks.centre_x) for s in "LR"]) / (marks.chest / 2)
-             for name, points in (("neck", marks.neck), ("shoulder", marks.shoulder))}  # fmt: skip
-    if marks.collar is None:
-        neck_u = float(np.clip(reach["neck"] * half * 1.02, 0.235, 0.43))
-    else:
-        neck_u = float(np.clip(reach["neck"] * half, 0.215, 0.30))
-    if marks.sleeves:
-        return neck_u, 0.555
-    return neck_u, float(np.clip(reach["shoulder"] * half * 1.03, neck_u + 0.05, 0.58))
-
-
-def _side_target(body: Body, garment: Garment, marks: TopLandmarks, fit: Fit, side: str, armpit_half: float) -> Array:
-    """(40, 2): the garment's own width, kept between the body's width and a limit."""
-    wearer, direction = OTHER[side], -1 if side == "L" else 1
-    along = np.linspace(0, 1, SIDE_ROWS)
-    axial = fit.armpit_axial + (fit.hem_axial - fit.armpit_axial) * along
-    natural = np.abs(marks.sides[side][:, 0] - marks.centre_x) * fit.across_scale / body.width
-    natural *= 0.92 if marks.flatness > 0.5 else 1.0
-    least = body.half_at(wearer, np.minimum(axial, 1.25))
-    if garment.category == "full":
-        least = least * np.where(axial > 1.25, 1 - 0.25 * smoothstep(1.25, 2.2, axial), 1)
-    half = np.clip(natural, least * 1.015, least * (1.2 if garment.category == "upper" else 2.3))
-    half = smooth(half, 11, mirror=True)
-    half[0] = armpit_half
-    return body.at(axial, direction * half)
 
 
 # ---- torso
@@ -156,28 +54,25 @@ def _torso_mesh(body: Body, garment: Garment, marks: TopLandmarks, fit: Fit) -> 
 def _control_points(body: Body, garment: Garment, marks: TopLandmarks, fit: Fit) -> tuple[Array, Array]:
     """About 45 pairs: neck, shoulder slope, seams, sides, mid line, front neck drop, collar."""
     pairs: list[tuple[Array, Array]] = []
-    for side, _ in _SIDES:
+    for side, _ in PICTURE_SIDES:
         pairs += [(marks.neck[side], fit.neck[side]), (marks.shoulder[side], fit.shoulder[side])]
         pairs += _slope_points(body, garment, marks, fit, side)
         pairs.append(_seam_point(marks, fit, side))
     for i in [*range(0, SIDE_ROWS, 4), SIDE_ROWS - 1]:
         left, right = (marks.sides["L"][i], fit.sides["L"][i]), (marks.sides["R"][i], fit.sides["R"][i])
-        pairs += [left, right, ((left[0] + right[0]) / 2, (left[1] + right[1]) / 2)]
+        pairs += [left, right, ((left[0] + right[0]) / 2, fit.middle[i])]
     neck_middle = (marks.neck["L"] + marks.neck["R"]) / 2
     head = body.person.head
     if marks.collar is not None:
         height = (neck_middle[1] - marks.collar.top) * fit.down_scale
         to_chin = float(np.linalg.norm(head.chin - fit.neck_middle)) * 0.9 if head is not None else np.inf
         height = min(height, to_chin, 0.45 * body.width)
-        for side, _ in _SIDES:
+        for side, _ in PICTURE_SIDES:
             inwards = (fit.neck_middle - fit.neck[side]) * 0.10
             top = np.array([marks.neck[side][0], marks.collar.top])
             pairs.append((top, fit.neck[side] - body.down * height + inwards))
-    elif marks.neckline is not None:
-        front = marks.neckline[len(marks.neckline) // 2, 1]
-        front = front if marks.inside_back is not None else max(marks.neck_opening, neck_middle[1])
-        drop = max((front - neck_middle[1]) * min(fit.down_scale, fit.across_scale), 0.02 * body.width)
-        pairs.append((np.array([marks.centre_x, front]), fit.neck_middle + body.down * drop))
+    elif (neck := front_neck(body, marks, fit)) is not None:
+        pairs.append((np.array([marks.centre_x, neck[0]]), neck[1]))
     return np.array([a for a, _ in pairs], float), np.array([b for _, b in pairs], float)
 
 
@@ -280,6 +175,11 @@ def _sleeve_mesh(body: Body, marks: TopLandmarks, fit: Fit, side: str, sleeve: S
     under_edge = centre - under_normal * (inner + wider * 1.1)[:, None]
     joined = smoothstep(0, 0.75 if relative < 0.5 else 0.30, along)[:, None]
     under_edge = (1 - joined) * (fit.armpit[side] + (centre - centre[0]) * 0.8) + joined * under_edge
+    # near the armpit the sleeve goes on behind the torso, so that no gap opens between them
+    hanging = float(smoothstep(0.6, 0.9, (centre[-1] - centre[0]) @ body.down / max(1.0, end)))
+    ends = 1 - (0.5 * along if relative < 0.5 else smoothstep(0.25, 0.55, along))
+    tucked = 0.06 * width * smoothstep(0, 0.3 if relative < 0.5 else 0.1, along) * ends * max(hanging, 0.4)
+    under_edge = under_edge - under_normal * tucked[:, None]
     under = sleeve.under
     if marks.low_armpits:  # the sleeve touches the body: stay clear of the seam of background between them
         under = under + (sleeve.over - under) * 0.06
