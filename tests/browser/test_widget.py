@@ -323,6 +323,7 @@ def test_consent_is_asked_once_and_withdrawn_in_the_same_place(
     create(dialog).click()
     expect_result(dialog)
     dialog.get_by_role("link", name="Try another photo").click()
+    expect(dialog.locator("input[type=file]")).to_be_focused()  # the fresh form is there
     expect(dialog.get_by_role("checkbox")).to_have_count(0)
     choose(dialog, upload(jpeg(colour="#557799")))
     expect(create(dialog)).to_be_enabled()
