@@ -70,7 +70,8 @@ class Answer:
     @property
     def retry_after(self) -> int | None:
         """Seconds to stay away, as the headers say, at most ``LONGEST_WAIT``."""
-        for name in ("retry-after", "x-ratelimit-reset"):
+        # when a rate's window begins anew is in every answer of some: a reason to wait only where there were too many
+        for name in ("retry-after", "x-ratelimit-reset") if self.status == 429 else ("retry-after",):
             seconds = _seconds(self.headers.get(name, ""))
             if seconds is not None:
                 return seconds
@@ -196,18 +197,21 @@ class Fault:
     retryable: bool = False
     charged: Charged = Charged.NO
     params: Mapping[str, Any] = field(default_factory=dict)
+    pace: bool = False  # too many at once: slower, and all is well
 
     def error(self, *details: str, retry_after: int | None = None) -> ProviderError:
         params = dict(self.params)
         if self.retryable and retry_after is not None:
             params["retry_after"] = retry_after
-        detail = "; ".join(filter(None, (self.reason, *details)))
-        return ProviderError(self.code, detail, retryable=self.retryable, charged=self.charged, **params)
+        detail = "; ".join(dict.fromkeys(filter(None, (self.reason, *details))))  # theirs may be ours
+        return ProviderError(
+            self.code, detail, retryable=self.retryable, charged=self.charged, pace=self.pace, **params
+        )
 
 
 OUT_OF_CREDITS = Fault("config", "out of credits")
 WRONG_KEY = Fault("config", "the API key was refused")
-SLOW_DOWN = Fault("provider_down", "rate limit", retryable=True)
+SLOW_DOWN = Fault("provider_down", "rate limit", retryable=True, pace=True)
 UNSURE = Fault("provider_down", "the server failed; whether it was charged is unknown", charged=Charged.UNKNOWN)
 
 BY_STATUS: Mapping[int, Fault] = {

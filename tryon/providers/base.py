@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -24,6 +25,7 @@ from django.core.exceptions import ImproperlyConfigured
 from tryon.choices import Category, Operation, ProviderStatus
 from tryon.errors import TryOnError
 from tryon.images.probe import probe
+from tryon.providers.facts import Facts
 
 __all__ = [
     "Balance",
@@ -70,11 +72,21 @@ class ProviderError(TryOnError):
         *,
         retryable: bool = False,
         charged: Charged = Charged.NO,
+        pace: bool = False,
         **params: Any,
     ) -> None:
         super().__init__(code, detail, **params)
         self.retryable = retryable
         self.charged = charged
+        self.pace = pace  # nothing is wrong, but there are too many requests or jobs at once
+
+
+class BadFile(ProviderError):
+    """A result that is paid for and can't be had as it is: no picture, or not there any more.
+
+    Retryable means a few times, from a fresh address where there is one. A file server that fails, or does not answer,
+    is no ``BadFile``: its results wait for it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +179,7 @@ class Submission:
     credits_used: float | None = None
     warnings: tuple[str, ...] = ()
     version: str = ""  # of the engine or model, stored with the result
+    confidence: float | None = None  # 0 to 1: how likely a shop would show it; None: not said
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +217,7 @@ class Option:
     pattern: str = ""  # a regular expression that the whole text must match
     required: bool = False
     sent: bool = True  # False: steers the adapter and is no parameter of the API
+    counts: bool = False  # how many are made in one call, each of which is charged
 
     def clean(self, value: Any) -> Any:
         """``value`` in the option's type, or ProviderError("invalid")."""
@@ -299,9 +313,17 @@ class Provider(ABC):
     style: ClassVar[CallStyle]
     paid: ClassVar[bool] = True
     leaves_server: ClassVar[bool] = True  # pictures go to somebody else
+    facts: ClassVar[Facts | None] = None  # what it documents about them; None: nothing is known
     settings_options: ClassVar[frozenset[str]] = frozenset({"options"})
     result_hosts: ClassVar[tuple[str, ...]] = ()  # "cdn.example.com" or "*.example.com": where results may be fetched
     allow_private_hosts: bool = False  # lets a server on this machine or network be called: for development
+    credit_price: Decimal = Decimal(0)  # of one credit, in the shop's currency
+    most_credits: ClassVar[float] = 10.0  # what is set aside for a call whose cost is not known before
+    failed_job: ClassVar[Charged] = Charged.NO  # whether a job that ended without a result was paid
+    tells_when_sent: ClassVar[bool] = False  # calls ``http.before_paid`` itself, at the last moment
+    rate: Any = None  # ``.calls`` submits in any ``.seconds``; None: no limit
+    poll_rate: Any = None  # the same for questions
+    concurrency: int | None = None  # jobs under way at once
 
     def __init__(self, alias: str = "", **options: Any) -> None:
         unknown = sorted(set(options) - self.settings_options)
@@ -309,6 +331,16 @@ class Provider(ABC):
             raise ImproperlyConfigured(f"{type(self).__name__} does not know the option {', '.join(unknown)}")
         self.alias = alias or self.label
         self.defaults: Mapping[str, Any] = options.get("options", {})
+
+    @property
+    def selfie_options(self) -> Mapping[str, Any]:
+        """What makes it add a body to a photo of a face; {} where it can't."""
+        return {}
+
+    @property
+    def company(self) -> str:
+        """Who gets the pictures, in a shopper's words."""
+        return self.facts.company if self.facts else self.alias
 
     @property
     @abstractmethod
@@ -321,6 +353,22 @@ class Provider(ABC):
     @abstractmethod
     def poll(self, job_id: str, *, operation: Operation) -> Update:
         """Ask about a job. Free to repeat. Raises ProviderError when the question itself failed."""
+
+    def credits(self, operation: Operation, options: Mapping[str, Any]) -> tuple[float, float]:
+        """What one call with these options takes at the least and at the most."""
+        capability = self.capability(operation)
+        cost = (capability.cost,) * 2 if capability.cost is not None else (0.0, self.most_credits)
+        count = self.count_of(operation, options)
+        return cost[0] * count, cost[1] * count
+
+    def count_of(self, operation: Operation, options: Mapping[str, Any]) -> int:
+        """How many outputs these options ask for."""
+        counts = 1
+        for option in self.capability(operation).options:
+            value = options.get(option.name, self.defaults.get(option.name)) if option.counts else None
+            if isinstance(value, int):
+                counts = max(counts, value)
+        return counts
 
     def cancel(self, job_id: str) -> bool:
         """False where the provider can't."""

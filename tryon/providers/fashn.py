@@ -7,7 +7,8 @@ of the ``fashn`` package 0.9.0. Source of ``seed``: the older API reference with
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from tryon.choices import Category, Operation, ProviderStatus
@@ -25,6 +26,7 @@ from tryon.providers.base import (
     TryOnRequest,
     Update,
 )
+from tryon.providers.facts import Facts
 from tryon.providers.fashn_models import MODELS, OPERATIONS, SEED_OPTIONS, Model
 from tryon.providers.hosted import HostedProvider, Rate, given, text_of
 
@@ -40,10 +42,14 @@ _AGAIN = Fault("provider_down", "the provider failed and did not charge", retrya
 
 class FashnProvider(HostedProvider):
     label: ClassVar[str] = "fashn"
+    facts = Facts("FASHN", photo=timedelta(0), result=LINKS_LAST, source="docs.fashn.ai", seen=date(2026, 11, 21))
     style: ClassVar[CallStyle] = CallStyle.POLLING
     default_base_url = "https://api.fashn.ai"
     key_variable = "FASHN_API_KEY"
     default_rates = {"today": Rate(50, 60), "seed": Rate(25, 60)}
+    default_poll_rates = {"today": Rate(50, 10)}
+    default_concurrency = {"today": 6}
+    default_credit_price = Decimal("0.075")  # USD, on demand
     result_hosts: ClassVar[tuple[str, ...]] = ("cdn.fashn.ai", "cdn.staging.fashn.ai")
 
     STATUS = {
@@ -62,7 +68,7 @@ class FashnProvider(HostedProvider):
         "UnauthorizedAccess": WRONG_KEY,
         "NotFound": Fault("provider_down", "the job is no longer known"),
         "RateLimitExceeded": SLOW_DOWN,
-        "ConcurrencyLimitExceeded": Fault("provider_down", "too many jobs at once", retryable=True),
+        "ConcurrencyLimitExceeded": Fault("provider_down", "too many jobs at once", retryable=True, pace=True),
         "OutOfCredits": OUT_OF_CREDITS,
         "InternalServerError": _AGAIN,
         # ends of jobs
@@ -88,6 +94,10 @@ class FashnProvider(HostedProvider):
             return {Operation.TRY_ON: only, Operation.MODEL_SHOT: only}
         return {operation: _capability(operation) for operation in OPERATIONS}
 
+    @property
+    def selfie_options(self) -> Mapping[str, Any]:
+        return {} if self.seed else {MODEL_NAME: "product-to-model", "selfie": True}
+
     def clean_options(self, operation: Operation, options: Mapping[str, Any]) -> dict[str, Any]:
         """``model_name`` decides which options there are; one of another model is an error."""
         if self.seed:
@@ -102,6 +112,17 @@ class FashnProvider(HostedProvider):
             raise ProviderError("invalid", f"{model.name} does not know {', '.join(sorted(foreign))}")
         values = {**self.defaults_for(model.options), **{name: merged[name] for name in own.intersection(options)}}
         return {MODEL_NAME: model.name, **Capability(model.options).clean_options(values)}
+
+    def credits(self, operation: Operation, options: Mapping[str, Any]) -> tuple[float, float]:
+        """By the model: size and quality make some dearer, and only the finished job tells by how much."""
+        if self.seed:
+            return super().credits(operation, options)
+        chosen = options.get(MODEL_NAME) or self.defaults.get(MODEL_NAME)
+        model = MODELS.get(chosen or "") or MODELS[OPERATIONS[operation][0]]
+        least = model.cost if model.cost is not None else 1.0
+        most = model.most or model.cost or self.most_credits
+        count = self.count_of(operation, options)
+        return least * count, most * count
 
     # ------------------------------------------------------------ submit
 

@@ -19,6 +19,7 @@ class Model:
     pictures: tuple[tuple[str, str, bool], ...]
     options: tuple[Option, ...]
     cost: float | None = 1.0
+    most: float | None = None  # what size and quality can make of it; None: as ``cost``
     has_category: bool = False
 
     @property
@@ -33,14 +34,14 @@ def _prompt(help: str, *, required: bool = False) -> Option:
 PHOTO_TYPE = Option(
     "garment_photo_type", str, "auto", "Flat or ghost mannequin, or worn by a model.", ("auto", "flat-lay", "model")
 )
-SAMPLES = Option("num_samples", int, 1, "Pictures a call; each is charged.", minimum=1, maximum=4)
+SAMPLES = Option("num_samples", int, 1, "Pictures a call; each is charged.", minimum=1, maximum=4, counts=True)
 SEED = Option("seed", int, 42, "The same seed gives the same picture.", minimum=0, maximum=LARGEST_SEED)
 FORMAT = Option("output_format", str, "png", "png is the finest, jpeg the fastest.", ("png", "jpeg"))
 BASE64 = Option("return_base64", bool, False, "The picture comes inside the answer and is not stored on their side.")
 
 ANY_FORMAT = Option("output_format", str, None, FORMAT.help, FORMAT.choices)
 ANY_SEED = Option("seed", int, None, SEED.help, minimum=0, maximum=LARGEST_SEED)
-IMAGES = Option("num_images", int, None, "Pictures a call; each is charged.", minimum=1, maximum=4)
+IMAGES = Option("num_images", int, None, "Pictures a call; each is charged.", minimum=1, maximum=4, counts=True)
 RATIO = Option("aspect_ratio", str, None, "Width to height of the result.", ASPECT_RATIOS)
 RESOLUTION = Option("resolution", str, None, "About 1, 4 or 16 megapixels.", ("1k", "2k", "4k"))
 GENERATION = Option("generation_mode", str, None, "Finer is slower and costs more.", ("fast", "balanced", "quality"))
@@ -86,6 +87,7 @@ MODELS = {
                 *_COMMON,
             ),
             cost=2.0,
+            most=5.0,
         ),
         Model(
             "product-to-model",
@@ -108,6 +110,7 @@ MODELS = {
                     sent=False,
                 ),
             ),
+            most=8.0,
         ),
         Model(
             "face-to-model",
@@ -133,11 +136,13 @@ MODELS = {
                 IMAGES,
                 *_COMMON,
             ),
+            most=4.0,
         ),
         Model(
             "model-swap",
             (("model_image", "picture", True), ("face_reference", "face_reference", False)),
             (_prompt("The new person."), FACE_MODE, RATIO, RESOLUTION, GENERATION, IMAGES, *_COMMON),
+            most=4.0,
         ),
         Model(
             "edit",
@@ -177,6 +182,7 @@ MODELS = {
                 Option("negative_prompt", str, None, "What to avoid."),
                 ANY_SEED,
             ),
+            most=12.0,
         ),
     )
 }  # fmt: skip

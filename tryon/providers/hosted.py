@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -57,14 +58,29 @@ class HostedProvider(Provider):
     """Base of the providers that are called over HTTP."""
 
     settings_options: ClassVar[frozenset[str]] = frozenset(
-        {"api_key", "base_url", "timeout", "api_version", "options", "rate", "allow_private_hosts", "result_hosts"}
+        {
+            "api_key",
+            "base_url",
+            "timeout",
+            "api_version",
+            "options",
+            "rate",
+            "concurrency",
+            "credit_price",
+            "allow_private_hosts",
+            "result_hosts",
+        }
     )
     api_versions: ClassVar[tuple[str, ...]] = (TODAY, SEED)  # the forms of the API that are spoken
+    tells_when_sent: ClassVar[bool] = True
     default_base_url: ClassVar[str]
     key_variable: ClassVar[str]  # the environment variable that our texts speak of
     key_header: ClassVar[tuple[str, str]] = ("Authorization", "Bearer {key}")
     default_timeout: ClassVar[float] = 30.0  # seconds for a whole submit
     default_rates: ClassVar[Mapping[str, Rate]] = {}  # by api_version, where documented
+    default_poll_rates: ClassVar[Mapping[str, Rate]] = {}
+    default_concurrency: ClassVar[Mapping[str, int]] = {}
+    default_credit_price: ClassVar[Decimal] = Decimal(0)  # USD, where documented; 0: not known
     STATUS: ClassVar[Mapping[str, ProviderStatus]] = {}
     ERRORS: ClassVar[Mapping[str, Fault]] = {}
     BY_STATUS: ClassVar[Mapping[int, Fault]] = BY_STATUS
@@ -76,6 +92,9 @@ class HostedProvider(Provider):
         if self.api_version not in self.api_versions:
             raise self._wrong("api_version", " or ".join(f'"{version}"' for version in self.api_versions))
         self.rate = self._rate(options.get("rate"))
+        self.poll_rate = self.default_poll_rates.get(self.api_version)
+        self.concurrency = self._concurrency(options.get("concurrency"))
+        self.credit_price = self._credit_price(options.get("credit_price"))
         self._key = Secret(self._text(options, "api_key"))
         self._extra_hosts = self._hosts(options.get("result_hosts", ()))
         self.client = self._client(options)
@@ -126,6 +145,24 @@ class HostedProvider(Provider):
         if rate.calls < 1 or not 0 < rate.seconds < 1e6:
             raise self._wrong("rate", "a pair (calls, seconds), for example (25, 60)")
         return rate
+
+    def _concurrency(self, value: Any) -> int | None:
+        if value is None:
+            return self.default_concurrency.get(self.api_version)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise self._wrong("concurrency", "a number of jobs, at least 1")
+        return value
+
+    def _credit_price(self, value: Any) -> Decimal:
+        if value is None:
+            return self.default_credit_price
+        try:
+            price = Decimal(str(value))
+        except ArithmeticError:
+            price = Decimal(-1)
+        if isinstance(value, bool) or not price.is_finite() or not 0 <= price < 10_000:
+            raise self._wrong("credit_price", 'what one credit costs in your currency, for example "0.075"')
+        return price
 
     def _hosts(self, value: Any) -> tuple[str, ...]:
         if isinstance(value, str) or not all(isinstance(host, str) for host in value):
@@ -274,6 +311,8 @@ class HostedProvider(Provider):
     def job_failed(self, status: ProviderStatus, code: str, words: str) -> Update:
         """The end of a job that made nothing. Which end it is may depend on the code."""
         fault = self.fault_of(code) or Fault("provider_down", "the job failed")
+        if fault.charged == Charged.NO and status == ProviderStatus.FAILED:
+            fault = replace(fault, charged=self.failed_job)
         if fault.code == "content_blocked" or status == ProviderStatus.BLOCKED:
             status = ProviderStatus.BLOCKED
             fault = Fault("content_blocked", fault.reason)

@@ -6,11 +6,11 @@ charged; if so, nobody knows.
 
 from __future__ import annotations
 
-import functools
 import http.client
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
@@ -22,7 +22,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from tryon import __version__
 from tryon.providers import ssrf
 from tryon.providers.answers import SMALL_ANSWER, Answer, NotUnderstood, gunzip, protocol_error
-from tryon.providers.base import Charged, ProviderError
+from tryon.providers.base import BadFile, Charged, ProviderError
 from tryon.providers.wire import (
     NETWORK,
     Exchange,
@@ -38,6 +38,8 @@ MAX_REDIRECTS = 3
 CHUNK = 64 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({401, 403, 404, 410})  # what file servers answer when a signed address has run out
+before_paid: ContextVar[Callable[[], None] | None] = ContextVar("before_paid", default=None)
+"""Called when a request that may cost money is made and connected, before its first byte leaves. It may wait."""
 _FAILURES = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -121,14 +123,16 @@ class HttpClient:
         fields: Mapping[str, str] | None = None,
         files: Mapping[str, tuple[str, bytes, str]] | None = None,
         query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         paid: bool = False,
         max_bytes: int = SMALL_ANSWER,
         timeouts: Timeouts | None = None,
     ) -> Answer:
         """One request, one answer of any status but a redirect.
 
-        ``files`` are name -> (file name, bytes, mime) and make it multipart, with ``fields`` beside them. ``paid``:
-        the call costs money, so once it has been sent a failure is ``Charged.UNKNOWN``. Raises ProviderError only.
+        ``files`` are name -> (file name, bytes, mime) and make it multipart, with ``fields`` beside them.
+        ``body`` is sent as it is. ``paid``: the call costs money, so once it has been sent a failure is
+        ``Charged.UNKNOWN``. Raises ProviderError only.
         """
         limits = timeouts or self.timeouts
         exchange = Exchange(
@@ -137,8 +141,9 @@ class HttpClient:
             read=limits.read,
             allow_private=self.allow_private_hosts,
             network=self._network,
+            leaving=before_paid.get() if paid else None,
         )
-        arguments = {"json": json, "data": fields, "files": files, "params": query}
+        arguments = {"json": json, "data": fields if body is None else body, "files": files, "params": query}
         failure: ProviderError | None = None
         with exchanging(exchange):
             try:
@@ -154,23 +159,24 @@ class HttpClient:
 
     def close(self) -> None:
         """Close this thread's connections."""
-        session = self._threads.__dict__.pop("session", None)
-        if session is not None:
-            session.close()
+        for adapter in self._threads.__dict__.values():
+            adapter.close()
+        self._threads.__dict__.clear()
 
     def _exchange(self, method: str, url: str, arguments: Mapping[str, Any], max_bytes: int) -> Answer:
-        session = self._session()
+        # A kept connection may be closed by the other side in the very moment of sending, and then nobody knows whether
+        # the request was taken: what may cost money goes over a connection of its own. Questions keep theirs.
+        adapter = self._adapter("asking" if method == "GET" else "sending")
         if method != "GET":
-            # A kept connection may be closed by the other side in the very moment of sending, and then nobody knows
-            # whether the request was taken: what may cost money goes over a connection of its own.
-            session.close()
+            adapter.close()
         headers = dict(self._headers)
         if self._key is not None:
             name, form = self._key_header
             headers[name] = form.format(key=self._token(self._key.reveal()))
-        with session.request(
-            method, url, headers=headers, stream=True, allow_redirects=False, timeout=self.timeouts.connect, **arguments
-        ) as response:
+        # without a session: there are no cookies, proxies, .netrc or redirects to look after, and it costs as much as
+        # the request itself
+        request = requests.Request(method, url, headers=headers, **arguments).prepare()
+        with adapter.send(request, stream=True, timeout=self.timeouts.connect, verify=self._ca_bundle) as response:
             packed = response.headers.get("content-encoding", "identity").strip().lower()
             if packed not in ("identity", "", "gzip", "x-gzip"):
                 raise NotUnderstood("packed in a way that was not asked for")
@@ -179,17 +185,17 @@ class HttpClient:
                 response.status_code, response.headers, gunzip(data, max_bytes) if packed.endswith("gzip") else data
             )
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._threads, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.trust_env = False  # no proxies, no .netrc, no other certificate store
-            session.verify = self._ca_bundle
+    def _adapter(self, purpose: str) -> GuardedAdapter:
+        adapter: GuardedAdapter | None = getattr(self._threads, purpose, None)
+        if adapter is None:
             adapter = GuardedAdapter(max_retries=0, pool_connections=1, pool_maxsize=1)
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-            self._threads.session = session
-        return session
+            setattr(self._threads, purpose, adapter)
+        return adapter
+
+
+_contexts: dict[str, ssl.SSLContext] = {}
+_making_tls = threading.Lock()
+ADDRESS_REFUSED = "the address of the file was refused"
 
 
 def fetch(
@@ -208,12 +214,11 @@ def fetch(
     Raises ProviderError: retryable when another try, or a fresh address, may help.
     """
     exchange = Exchange(total=deadline, connect=5.0, read=15.0, allow_private=allow_private_hosts, network=network)
-    context = _tls(ca_bundle or DEFAULT_CA_BUNDLE_PATH)
     with exchanging(exchange):
         try:
             for _ in range(MAX_REDIRECTS + 1):
                 target = _checked(url, allowed_hosts, allow_private_hosts)
-                found = _get(target, context, max_bytes)
+                found = _get(target, ca_bundle or DEFAULT_CA_BUNDLE_PATH, max_bytes)
                 if isinstance(found, bytes):
                     return found
                 url = _redirected(url, target, found)
@@ -223,16 +228,18 @@ def fetch(
         except NotUnderstood as error:
             failure = protocol_error(str(error), charged=Charged.YES)
         except ssrf.Refused as error:
-            failure = ProviderError("provider_down", f"the address of the file was refused: {error}")
+            failure = ProviderError("provider_down", f"{ADDRESS_REFUSED}: {error}")
         except _FAILURES as error:
             failure = _failure(error, exchange, paid=False)
     failure.charged = Charged.YES
     raise failure
 
 
-@functools.cache
 def _tls(ca_bundle: str) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca_bundle)
+    with _making_tls:  # or each of the threads that come first reads all the certificates
+        if ca_bundle not in _contexts:
+            _contexts[ca_bundle] = ssl.create_default_context(cafile=ca_bundle)
+        return _contexts[ca_bundle]
 
 
 def _checked(url: str, allowed_hosts: Sequence[str] | None, allow_private: bool) -> ssrf.Target:
@@ -242,9 +249,10 @@ def _checked(url: str, allowed_hosts: Sequence[str] | None, allow_private: bool)
     return target
 
 
-def _get(target: ssrf.Target, context: ssl.SSLContext, max_bytes: int) -> bytes | str:
+def _get(target: ssrf.Target, ca_bundle: str, max_bytes: int) -> bytes | str:
     """The body, or where the server wants us to go instead."""
     if target.scheme == "https":
+        context = _tls(ca_bundle)
         connection: PlainConnection | TLSConnection = TLSConnection(target.host, target.port, ssl_context=context)
     else:
         connection = PlainConnection(target.host, target.port)
@@ -255,10 +263,12 @@ def _get(target: ssrf.Target, context: ssl.SSLContext, max_bytes: int) -> bytes 
         if response.status in _REDIRECTS:
             return response.headers.get("location", "")
         if response.status != 200:
-            gone = response.status in _GONE
-            reason = "the address has run out" if gone else "the file server failed"
-            retryable = gone or response.status == 429 or response.status >= 500
-            raise ProviderError("provider_down", f"{reason} (HTTP {response.status})", retryable=retryable)
+            if response.status in _GONE:
+                detail = f"the address has run out (HTTP {response.status})"
+                raise BadFile("provider_down", detail, retryable=True)
+            retryable = response.status == 429 or response.status >= 500
+            detail = f"the file server failed (HTTP {response.status})"
+            raise ProviderError("provider_down", detail, retryable=retryable)
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             raise NotUnderstood("a packed file")
         return _read(response, max_bytes)

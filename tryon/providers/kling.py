@@ -12,7 +12,7 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from tryon.choices import Operation, ProviderStatus
@@ -29,6 +29,7 @@ from tryon.providers.base import (
     TryOnRequest,
     Update,
 )
+from tryon.providers.facts import SINGAPORE, Facts
 from tryon.providers.hosted import TODAY, HostedProvider, given, text_of
 
 JOBS = "/v1/images/kolors-virtual-try-on"
@@ -53,6 +54,7 @@ class KlingProvider(HostedProvider):
     """``api_key`` is "<access key>:<secret key>": each request carries a token that is signed with the second."""
 
     label: ClassVar[str] = "kling"
+    facts = Facts("Kling AI", place=SINGAPORE, result=RESULT_LASTS, source="klingai.com", seen=date(2026, 11, 21))
     style: ClassVar[CallStyle] = CallStyle.POLLING
     api_versions = (TODAY,)
     default_base_url = "https://api-singapore.klingai.com"
@@ -83,7 +85,7 @@ class KlingProvider(HostedProvider):
         "1300": _BLOCKED,
         "1301": _BLOCKED,
         "1302": SLOW_DOWN,
-        "1303": Fault("provider_down", "too many jobs at once", retryable=True),
+        "1303": Fault("provider_down", "too many jobs at once", retryable=True, pace=True),
         "1304": Fault("config", "this server's address is not on the account's list"),
         "5000": UNSURE,
         "5001": Fault("provider_down", "the provider is not available", retryable=True),

@@ -6,6 +6,7 @@ Source: its documentation, which says nothing about errors; the base address is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, ClassVar
 
 from tryon.choices import Category, Operation
@@ -23,6 +24,7 @@ from tryon.providers.base import (
     TryOnRequest,
     Update,
 )
+from tryon.providers.facts import Facts
 from tryon.providers.hosted import HostedProvider, Rate, given, text_of
 
 MAX_MEGABYTES = 5
@@ -42,6 +44,7 @@ OPTIONS = (
 
 class PebblelyProvider(HostedProvider):
     label: ClassVar[str] = "pebblely"
+    facts = Facts("Pebblely", source="pebblely.com/docs/fashion", seen=date(2026, 11, 21))
     style: ClassVar[CallStyle] = CallStyle.BLOCKING
     default_base_url = "https://fashion-api.pebblely.com/api_v1"
     key_variable = "PEBBLELY_ACCESS_TOKEN"

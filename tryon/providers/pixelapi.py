@@ -7,7 +7,8 @@ categories of the try-on, results by URL, and error bodies with ``code``, ``retr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from tryon.choices import Category, Operation, ProviderStatus
@@ -25,6 +26,7 @@ from tryon.providers.base import (
     TryOnRequest,
     Update,
 )
+from tryon.providers.facts import Facts
 from tryon.providers.hosted import HostedProvider, Rate, Reply, given, text_of
 from tryon.providers.pixelapi_operations import MAX_MEGABYTES, STEP_RANGES, capabilities
 
@@ -52,10 +54,15 @@ _REFUSED = Fault("provider_down", "the request was refused")
 
 class PixelAPIProvider(HostedProvider):
     label: ClassVar[str] = "pixelapi"
+    facts = Facts("PixelAPI", result=LINKS_LAST, source="pixelapi.dev/docs", seen=date(2026, 11, 21))
     style: ClassVar[CallStyle] = CallStyle.POLLING
     default_base_url = "https://api.pixelapi.dev"  # the client's own User-Agent keeps its CDN from refusing us
     key_variable = "PIXELAPI_KEY"
     default_rates = {"today": Rate(5, 60), "seed": Rate(5, 60)}  # of the free plan; 20, 60, 200 of the others
+    default_credit_price = Decimal("0.001")  # USD, of the smallest plan
+    failed_job: ClassVar[Charged] = (
+        Charged.UNKNOWN
+    )  # credits go at the submit; of refunds only the blocked ones' is told
     result_hosts: ClassVar[tuple[str, ...]] = ("api.pixelapi.dev", "*.pixelapi.dev")
 
     STATUS = {

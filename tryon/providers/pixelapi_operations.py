@@ -52,7 +52,7 @@ TRY_ON_TODAY = (
     ),
     Option("n_steps", int, None, "Fewer is faster.", minimum=20, maximum=30),
     Option("guidance_scale", float, None, "Usually 2.5.", minimum=0, maximum=20),
-    Option("n_samples", int, None, "Pictures a call.", minimum=1, maximum=4),
+    Option("n_samples", int, None, "Pictures a call.", minimum=1, maximum=4, counts=True),
 )
 
 

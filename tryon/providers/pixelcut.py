@@ -8,7 +8,7 @@ header are from there, for both.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from tryon.choices import Category, Operation, ProviderStatus
@@ -26,6 +26,7 @@ from tryon.providers.base import (
     TryOnRequest,
     Update,
 )
+from tryon.providers.facts import Facts
 from tryon.providers.hosted import HostedProvider, Rate, Reply, given, text_of
 
 RESULT_LASTS = timedelta(hours=1)
@@ -47,6 +48,7 @@ _REFUSED = Fault("provider_down", "the request was refused")
 
 class PixelcutProvider(HostedProvider):
     label: ClassVar[str] = "pixelcut"
+    facts = Facts("Pixelcut", result=RESULT_LASTS, source="pixelcut.ai/docs", seen=date(2026, 11, 21))
     style: ClassVar[CallStyle] = CallStyle.BLOCKING
     default_base_url = "https://api.developer.pixelcut.ai"
     key_variable = "PIXELCUT_API_KEY"

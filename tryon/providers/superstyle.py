@@ -7,7 +7,7 @@ where ``/try_on_outfit`` has taken its place. Hobby scale: 20 requests a day and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from tryon.choices import Category, Operation
@@ -22,6 +22,7 @@ from tryon.providers.base import (
     TryOnRequest,
     Update,
 )
+from tryon.providers.facts import UNITED_STATES, Facts
 from tryon.providers.hosted import HostedProvider, Rate, given, text_of
 
 LINK_LASTS = timedelta(hours=24)
@@ -52,19 +53,24 @@ _REFUSED = Fault("provider_down", "the request was refused")
 
 class SuperStyleProvider(HostedProvider):
     label: ClassVar[str] = "superstyle"
+    facts = Facts(
+        "SuperStyle", place=UNITED_STATES, result=LINK_LASTS, source="superstyle.meriedith.com", seen=date(2026, 11, 21)
+    )
     style: ClassVar[CallStyle] = CallStyle.BLOCKING
     default_base_url = "https://mcll3bnfubyazfg6wekv3xc6fi0dgpyk.lambda-url.us-east-1.on.aws"
     key_variable = "SUPERSTYLE_API_KEY"
     key_header = ("X-API-Key", "{key}")
     default_timeout = 90.0
     default_rates = {"today": Rate(20, 86400)}
+    default_concurrency = {"today": 1}
+    most_credits: ClassVar[float] = 1.0  # it knows no credits: each request is one
     result_hosts: ClassVar[tuple[str, ...]] = ("superstyle-user-images.s3.us-east-1.amazonaws.com",)
 
     # Its errors have no codes: the words are what there is to go by.
     ERRORS = {
         "selfie_base64 is required": _REFUSED,
         "clothing_description is required": _REFUSED,
-        "A request is already in progress": Fault("provider_down", "one request at a time", retryable=True),
+        "A request is already in progress": Fault("provider_down", "one request at a time", retryable=True, pace=True),
     }
     BY_STATUS = {
         **BY_STATUS,

@@ -44,10 +44,20 @@ NETWORK = Network()
 class Exchange:
     """One request and its answer: how long it may last, where it may go, and whether a byte of it has left us."""
 
-    def __init__(self, *, total: float, connect: float, read: float, allow_private: bool, network: Network) -> None:
+    def __init__(
+        self,
+        *,
+        total: float,
+        connect: float,
+        read: float,
+        allow_private: bool,
+        network: Network,
+        leaving: Callable[[], None] | None = None,
+    ) -> None:
         self.until = time.monotonic() + total
         self.connect_timeout, self.read_timeout = connect, read
         self.allow_private, self.network = allow_private, network
+        self.leaving = leaving  # called before the first byte; what it raises keeps it from leaving
         self.sent = False
         self.refused = ""
 
@@ -158,6 +168,10 @@ def _send(connection: HTTPConnection, send: Callable[[Any], None], data: Any) ->
     if connection.sock is None:
         connection.connect()
     exchange = _current()
+    if not exchange.sent and exchange.leaving is not None:
+        before = time.monotonic()
+        exchange.leaving()
+        exchange.until += time.monotonic() - before
     exchange.sent = True
     connection.sock.settimeout(exchange.left(math.inf))
     send(data)
