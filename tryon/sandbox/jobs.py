@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import logging
 import threading
 from collections.abc import Callable
@@ -91,6 +93,8 @@ class Jobs:
         self._clock, self._accounts, self._on_finished = clock, accounts, on_finished
         self._jobs: dict[tuple[str, str], Job] = {}
         self._live: dict[tuple[str, str], Job] = {}
+        self._ends: list[tuple[float, int, Job]] = []  # a heap: who is to be looked at next, and when
+        self._order = itertools.count()
         self._held = 0
         self._lock = threading.RLock()
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="sandbox-work")
@@ -118,19 +122,27 @@ class Jobs:
                 job.paid = job.cost
             self._jobs[job.provider, job.id] = self._live[job.provider, job.id] = job
             job.future = self._pool.submit(work)
+            self._look_at(job, job.ends)
         self._wake.set()
         return True
 
     def get(self, provider: str, job_id: str) -> Job | None:
         self.settle()
-        job = self._jobs.get((provider, job_id))
-        return None if job is None or job.fate == "vanished" else job
+        with self._lock:
+            job = self._jobs.get((provider, job_id))
+            if job is None or job.fate == "vanished":
+                return None
+            self._begin(job, self._clock.now())
+            return job
 
     def of(self, account: Account) -> list[Job]:
         """The jobs of an account, oldest first."""
         self.settle()
         with self._lock:
-            return [job for job in self._jobs.values() if job.account is account]
+            mine = [job for job in self._jobs.values() if job.account is account]
+            for job in mine:
+                self._begin(job, self._clock.now())
+            return mine
 
     def live(self) -> list[Job]:
         with self._lock:
@@ -154,34 +166,48 @@ class Jobs:
         return True
 
     def settle(self) -> None:
-        """Bring every job to where the clock says it is."""
+        """End every job whose time has come."""
         now = self._clock.now()
-        ended = []
+        ended, early = [], []
         with self._lock:
-            for job in self.live():
-                self._advance(job, now)
-                if not job.live:
-                    ended.append(job)
+            while self._ends and self._ends[0][0] <= now:
+                job = heapq.heappop(self._ends)[2]
+                if not job.live or job.fate in ("stuck", "vanished"):
+                    continue
+                if job.future is None or not job.future.done():
+                    early.append(job)  # its picture is not ready yet
+                    continue
+                self._begin(job, now)
+                self._conclude(job, job.future)
+                ended.append(job)
+            for job in early:
+                self._look_at(job, now + _TICK)
         for job in ended:
             self._tell(job)
 
-    def _advance(self, job: Job, now: float) -> None:
+    def _look_at(self, job: Job, when: float) -> None:
+        heapq.heappush(self._ends, (when, next(self._order), job))
+
+    def _begin(self, job: Job, now: float) -> None:
+        """The state of a job under way, by the clock."""
+        if not job.live:
+            return
         if now >= job.starts:
             job.state = "processing"
         elif now >= job.created + (job.starts - job.created) * STARTING_PART:
             job.state = "queued"
-        if job.fate in ("stuck", "vanished") or now < job.ends or job.future is None or not job.future.done():
-            return
-        fault = None if job.future.cancelled() else job.future.exception()
+
+    def _conclude(self, job: Job, future: Future[list[Made]]) -> None:
+        fault = None if future.cancelled() else future.exception()
         if isinstance(fault, JobFailed):
             job.failure = fault
             self._end(job, "blocked" if fault.blocked else "failed")
-        elif fault is not None or job.future.cancelled():
+        elif fault is not None or future.cancelled():
             logger.error("a job of the sandbox broke", exc_info=fault)
             job.failure = JobFailed("", "the sandbox itself failed; see its log")
             self._end(job, "failed")
         else:
-            job.outputs = job.future.result()
+            job.outputs = future.result()
             self._held += job.size
             self._make_room(job)
             self._end(job, "completed")

@@ -95,7 +95,7 @@ def _mannequin_key(wish: str) -> str:
 
 
 def _image(data: bytes) -> Image.Image:
-    with open_picture(data, formats.JPEG) as im:
+    with open_picture(data, formats.sniff(data) or formats.JPEG) as im:
         im.load()
         return im.convert("RGB")
 
