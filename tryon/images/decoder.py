@@ -264,6 +264,16 @@ def strict_parsing(limits: Limits) -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
 
+def preload() -> None:
+    """Import what decoding would import, for a process whose children decode."""
+    from PIL import AvifImagePlugin, ImageCms, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
+
+    try:
+        import pi_heif  # noqa: F401
+    except ImportError:
+        return
+
+
 def main(format_name: str, limits_json: str) -> None:
     """Read a picture from stdin, write one line of JSON and the cleaned picture to stdout."""
     limits = Limits(**json.loads(limits_json))

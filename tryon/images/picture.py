@@ -26,8 +26,8 @@ class Limits:
     keep_alpha: bool = False
 
 
-OUTPUT_LIMITS = Limits(max_bytes=32 * MEGABYTE, min_side=64, max_edge=4096)
-"""For pictures that a provider or the local engine made: larger files and edges, and small crops are allowed."""
+OUTPUT_LIMITS = Limits(max_bytes=32 * MEGABYTE, min_side=64, max_edge=4096, keep_alpha=True)
+"""For pictures that a provider or the local engine made: larger files and edges, small crops and cut-outs pass."""
 
 
 @dataclass(frozen=True, slots=True)

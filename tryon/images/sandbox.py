@@ -1,11 +1,13 @@
 """Decoding in a process that can be killed: a bomb costs a child, never the web worker's memory or time.
 
-A child is used for one picture. ``subprocess`` and not ``multiprocessing``: queue workers are daemonic processes,
-which may not have multiprocessing children.
+A child is used for one picture: forked from a process that has the decoders loaded (``nursery``), or started anew
+where there is no fork. Not by ``multiprocessing``: queue workers are daemonic processes, which may not have such
+children.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import importlib.util
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from tryon.errors import TryOnError
+from tryon.images import nursery
 from tryon.images.picture import MEGABYTE, Limits, Picture
 
 logger = logging.getLogger(__name__)
@@ -65,6 +68,10 @@ class FairSlots:
 
 
 _slots = FairSlots(CONCURRENT)
+_nursery: nursery.Nursery | None = None
+_nursery_lock = threading.Lock()
+if hasattr(os, "register_at_fork"):  # another thread may hold it at that moment
+    os.register_at_fork(after_in_child=lambda: globals().update(_nursery_lock=threading.Lock()))
 
 # sys.path is appended, so that nothing beside the packages can take the place of a standard module
 _BOOT = "import sys; sys.path += sys.argv[3:]; from tryon.images.decoder import main; main(*sys.argv[1:3])"
@@ -82,8 +89,13 @@ _CRASHES = {getattr(signal, name, 0) for name in ("SIGSEGV", "SIGABRT", "SIGBUS"
 
 def decode(data: bytes, format_name: str, limits: Limits) -> Picture:
     """The cleaned picture, or ``TryOnError``: a code of the picture, or ``busy`` when no slot comes free in time."""
+    arguments = [format_name, json.dumps(asdict(limits)), *_import_roots()]
     with _slot():
-        returncode, output = _run_child(data, format_name, limits)
+        try:
+            returncode, output = _run_child(data, arguments, limits.cpu_seconds + GRACE_SECONDS)
+        except OSError as error:
+            logger.exception("The picture decoder could not be started")
+            raise TryOnError("processing_timeout", "the decoder could not be started") from error
     if returncode != 0:
         raise _death(returncode)
     try:
@@ -103,18 +115,57 @@ def _slot() -> Iterator[None]:
         _slots.release()
 
 
-def _run_child(data: bytes, format_name: str, limits: Limits) -> tuple[int, bytes]:
+def _run_child(data: bytes, arguments: list[str], seconds: float) -> tuple[int, bytes]:
     """Exit status (negative: the signal) and at most ``MAX_ANSWER`` bytes of output."""
-    command = [_python(), "-I", "-S", "-c", _BOOT, format_name, json.dumps(asdict(limits)), *_import_roots()]
-    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    try:
-        child = subprocess.Popen(  # noqa: S603 - no shell, and nothing of the picture is in the command
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-        )
-    except OSError as error:
-        logger.exception("The picture decoder could not be started")
-        raise TryOnError("processing_timeout", "the decoder could not be started") from error
-    deadline = threading.Timer(limits.cpu_seconds + GRACE_SECONDS, child.kill)
+    if not nursery.AVAILABLE:
+        return _start_child(data, arguments, seconds)
+    for last in (False, True):
+        try:
+            return _the_nursery().run(arguments, data, seconds=seconds, max_answer=MAX_ANSWER)
+        except nursery.Gone:  # idle for long, or killed: another one
+            _close_nursery()
+            if last:
+                raise OSError("the decoders' nursery does not answer") from None
+    raise AssertionError
+
+
+def _the_nursery() -> nursery.Nursery:
+    """This process's own: after a fork, the parent's is left to the parent."""
+    global _nursery
+    with _nursery_lock:
+        if _nursery and (_nursery.made_by, _nursery.program) != (os.getpid(), _BOOT):
+            _nursery.close()
+            _nursery = None
+        if _nursery is None:
+            _nursery = nursery.Nursery(_python(), _BOOT, _import_roots(), _environment())
+        return _nursery
+
+
+def _close_nursery() -> None:
+    global _nursery
+    with _nursery_lock:
+        if _nursery:
+            _nursery.close()
+            _nursery = None
+
+
+atexit.register(_close_nursery)
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+
+
+def _start_child(data: bytes, arguments: list[str], seconds: float) -> tuple[int, bytes]:
+    """As ``_run_child``, with a Python of its own for the picture."""
+    child = subprocess.Popen(  # noqa: S603 - no shell, and nothing of the picture is in the command
+        [_python(), "-I", "-S", "-c", _BOOT, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+    )
+    deadline = threading.Timer(seconds, child.kill)
     deadline.start()
     try:
         return _talk(child, data)

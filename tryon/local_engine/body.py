@@ -12,18 +12,23 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from .geometry import interpolate_points, smooth, smooth_points
+from .geometry import interpolate_points, smooth, smooth_points, smoothstep, unit
 from .imaging import Array, opening
-from .joints import ARMS, SIDES
-from .person import Person
+from .joints import ARMS, L_ANKLE, L_HIP, L_KNEE, R_ANKLE, R_HIP, R_KNEE, SIDES
+from .person import Person, thighs_hang
 
 _AXIAL = np.linspace(-0.4, 2.0, 361)
 _U = np.linspace(-1.4, 1.4, 281)
+_STRAIGHT = 0.97  # cosine between spine and legs: a body that is bent more has no middle line to follow
 _MIDDLE = 140  # index of u = 0
 _LIMB_POINTS = 40
 # rise of the shoulder's silhouette above the joint line at |u|, and how far a measured one may stray from it
 _RISE_AT = [0, 0.16, 0.20, 0.24, 0.28, 0.35, 0.45, 0.56, 0.64]
 _RISE = [0.40, 0.32, 0.27, 0.225, 0.20, 0.178, 0.145, 0.10, 0.03]
+_UNEVEN = 0.012
+# half width of a bare arm in shoulder widths: biceps, elbow, the forearm's bulge, wrist
+_ARM_AT = [0, 0.12, 0.30, 0.46, 0.54, 0.63, 0.80, 0.95, 1.06]
+_ARM_HALF = [0.175, 0.168, 0.152, 0.132, 0.127, 0.131, 0.112, 0.090, 0.088]
 
 
 @dataclass(slots=True)
@@ -70,6 +75,7 @@ class Body:
         self.width = person.shoulder_width
         self.torso = person.torso
         self.down, self.across = person.down, person.across
+        self._below, self._level = self._lower_body()
         rows = self._rows()
         self._rows_person, self._rows_hair = rows.person, rows.hair
         hips = person.hip_width / self.width
@@ -87,8 +93,23 @@ class Body:
         """Picture position of body-frame coordinates; broadcasts."""
         axial, u = np.broadcast_arrays(np.asarray(axial, float), np.asarray(u, float))
         person = self.person
-        spine = person.hip_centre - person.shoulder_centre
-        return np.asarray(person.shoulder_centre + spine * axial[..., None] + self.across * (u * self.width)[..., None])
+        trunk, legs = np.minimum(axial, 1)[..., None], np.maximum(axial - 1, 0)[..., None]
+        middle = person.shoulder_centre + (self.down * trunk + self._below * legs) * self.torso
+        turned = smoothstep(0.3, 1.2, axial)[..., None]
+        across = self.across * (1 - turned) + self._level * turned
+        return np.asarray(middle + across * (u * self.width)[..., None])
+
+    def _lower_body(self) -> tuple[Array, Array]:
+        """-> unit vectors down the legs and across the hips, which need not follow the spine and the shoulders."""
+        person, joints = self.person, self.person.joints
+        if person.drawn or not (person.hips_visible and person.knees_visible and thighs_hang(person)):
+            return self.down, self.across
+        end = [L_ANKLE, R_ANKLE] if person.ankles_visible else [L_KNEE, R_KNEE]
+        legs = unit(joints[end].mean(0) - person.hip_centre)
+        if legs @ self.down < _STRAIGHT:
+            return self.down, self.across
+        square = np.array([legs[1], -legs[0]])  # to the right of the picture, square to the legs
+        return legs, unit(square + unit(joints[L_HIP] - joints[R_HIP]))
 
     def frame(self, point: Array) -> tuple[float, float]:
         """-> (axial, u) of a picture position."""
@@ -100,7 +121,14 @@ class Body:
         return np.asarray(np.interp(axial, _AXIAL, self.half[side]))
 
     def rise(self, u: float) -> float:
-        """How far the shoulder's silhouette lies above the joint line at ``u``, in shoulder widths."""
+        """How far the shoulder's silhouette lies above the joint line at ``u``, in shoulder widths.
+
+        The line tilts with the joints, so both sides rise alike but for a little.
+        """
+        own, both = self._rise(u), (self._rise(u) + self._rise(-u)) / 2
+        return float(np.clip(own, both - _UNEVEN, both + _UNEVEN))
+
+    def _rise(self, u: float) -> float:
         centred = abs(u - self.neck_shift * max(0.0, 1 - abs(u) / 0.56))
         usual = float(np.interp(centred, _RISE_AT, _RISE))
         column = int(np.clip(round((u + 1.4) / 2.8 * 280), 0, 280))
@@ -209,7 +237,7 @@ class Body:
         tangent = np.gradient(centre, axis=0)
         tangent /= np.hypot(*tangent.T)[:, None] + 1e-6
         normal = np.stack([tangent[:, 1], -tangent[:, 0]], 1) * arm.sign
-        usual = np.interp(distance / total, [0, 0.12, 0.5, 0.95, 1.06], [0.175, 0.165, 0.135, 0.095, 0.095]) * width
+        usual = np.interp(distance / total, _ARM_AT, _ARM_HALF) * width
         outer, inner = self._limb_widths(side, distance / total, centre, normal, usual)
         return Limb(distance, total, to_elbow, centre, normal, outer, inner, usual)
 

@@ -21,7 +21,7 @@ def figures() -> dict[str, dict[str, Any]]:
 
 def mannequins() -> tuple[MannequinInfo, ...]:
     """The figures that ``model_shot`` takes, smallest first within each body."""
-    names = ("key", "name", "size", "skin_tone", "body", "kind")
+    names = ("key", "name", "size", "skin_tone", "body", "kind", "pose")
     return tuple(
         MannequinInfo(**{name: figure[name] for name in names}, picture=FOLDER / f"{figure['key']}.jpg")
         for figure in figures().values()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from tryon.errors import TryOnError
 
 from .bare import old_top, without_top
-from .dressed import Dressed
+from .dressed import Dressed, Invented
 from .fit import Fit
 from .garment import Garment
 from .geometry import polygon_mask, smoothstep
-from .imaging import Array, blur, closing, ellipse, push_pull
-from .joints import ARMS, LEGS, OTHER, SIDES
+from .imaging import Array, blur, closing, dilate, drop_specks, ellipse, erode, extent, push_pull, to_picture
+from .joints import ARMS, OTHER, SIDES
 from .legs import without_bottom
-from .mesh import Layer, render
-from .person import Person
+from .mesh import Cloth, Layer, render
+from .person import Person, sits, thighs_hang
 from .scene import Scene
 from .shading import exposure, over, paint, photo_light, shadow_of
 from .warp import plan_top
@@ -36,34 +37,33 @@ def dress(person: Person, garment: Garment) -> Dressed:
 
 def standing(person: Person) -> bool:
     """Hips and knees are in the picture and the thighs hang down: garments below the waist can be shown."""
-    if not (person.hips_visible and person.knees_visible):
-        return False
-    for leg in LEGS.values():
-        thigh = person.joints[leg.knee] - person.joints[leg.hip]
-        hanging = float(thigh @ person.down)
-        if hanging < 0.82 * float(np.hypot(*thigh)) or hanging < 0.45 * person.torso:
-            return False
-    return True
+    return person.hips_visible and person.knees_visible and thighs_hang(person)
 
 
 def dress_top(person: Person, garment: Garment) -> Dressed:
     scene = Scene(person)
     parts, fit = plan_top(scene.body, garment)
-    alpha = visible_alpha(garment)
-    torso, *sleeves = (render(part, garment.picture, alpha, scene.shape) for part in parts)
+    cloth = Cloth(garment.picture, visible_alpha(garment), garment.detail)
+    torso, *sleeves = (render(part, cloth, scene.shape) for part in parts)
     _tuck_behind_torso(scene, sleeves, fit)
+    for layer in sleeves:  # crumpled cuffs leave scraps on the arm
+        layer.alpha *= drop_specks(layer.alpha > 0.2, 0.3)
+    if garment.category == "upper" and sits(person):
+        _end_at_the_lap(scene, torso)
     covered = torso.alpha
     for layer in sleeves:
         covered = np.maximum(covered, layer.alpha)
-    canvas, removed = _undressed(scene, garment, covered, fit.hem_axial)
+    canvas, removed, invented, gone = _undressed(scene, garment, covered, fit.hem_axial)
     arms, hands, head = _arms_in_front(scene, sleeves), _hands(scene), np.maximum(scene.face, scene.hair)
     out = _dressed(scene, canvas.copy(), torso, sleeves, covered, removed, arms)
     _close_armpits(scene, out, covered, sleeves, fit)
+    if any(layer.part.reach > 0.6 * scene.body.arms[layer.part.side or "L"].total for layer in sleeves):
+        _close_slits(scene, out, covered)
     out = over(out, canvas, hands)
     out = over(out, scene.photo, head)
     shown = (1 - hands) * (1 - head)
     visible = [(torso, shown * (1 - arms)), *((layer, shown) for layer in sleeves)]
-    return Dressed(person, np.clip(out, 0, 255).astype(np.uint8), visible)
+    return Dressed(scene.body, to_picture(out), visible, invented, gone)
 
 
 def visible_alpha(garment: Garment) -> Array:
@@ -72,6 +72,13 @@ def visible_alpha(garment: Garment) -> Array:
         return garment.alpha
     shape = (garment.alpha.shape[0], garment.alpha.shape[1])
     return np.asarray(garment.alpha * (1 - blur(polygon_mask(shape, garment.top.inside_back), 0.8)))
+
+
+def _end_at_the_lap(scene: Scene, torso: Layer) -> None:
+    """On somebody who sits the new top ends where the old one does, as if it were tucked in."""
+    old = scene.parts.hem
+    limit = 0.93 if old is None else min(old + 0.05, 1.0)
+    torso.alpha *= 1 - smoothstep(limit - 0.01, limit + 0.015, scene.axial)
 
 
 def _tuck_behind_torso(scene: Scene, sleeves: list[Layer], fit: Fit) -> None:
@@ -94,15 +101,34 @@ def _tuck_behind_torso(scene: Scene, sleeves: list[Layer], fit: Fit) -> None:
         layer.alpha *= 1 - torso * behind
 
 
-def _undressed(scene: Scene, garment: Garment, covered: Array, hem: float) -> tuple[Array, Array]:
-    """-> (photo without the old clothes that would show, where something was removed)."""
+def _undressed(scene: Scene, garment: Garment, covered: Array, hem: float) -> tuple[Array, Array, Invented, Array]:
+    """-> (photo without the old clothes that would show, where something was removed, how much was made up, where
+    there is background now)."""
     canvas = scene.photo.copy()
     if scene.person.drawn:
-        return canvas, np.zeros(scene.shape, np.float32)
+        nothing = np.zeros(scene.shape, np.float32)
+        return canvas, nothing, Invented(), nothing
+    gone = np.zeros(scene.shape, np.float32)
     if garment.category == "full":
         hands = np.clip(scene.skin * ((scene.hand < 1.15) | (scene.arm < 1.2)), 0, 1)
-        canvas = without_bottom(scene, canvas, covered, 0.85, hands, dict.fromkeys(SIDES, hem))
-    return without_top(scene, canvas, covered, old_top(scene), hem)
+        canvas, gone = without_bottom(scene, canvas, covered, 0.85, hands, dict.fromkeys(SIDES, hem))
+    old = old_top(scene)
+    if garment.category == "upper":
+        old = np.maximum(old, _hip_beside(scene, covered, hem))
+    bare = without_top(scene, canvas, covered, old, hem)
+    return canvas, bare.removed, bare.invented, np.maximum(gone, bare.gone)
+
+
+def _hip_beside(scene: Scene, covered: Array, hem: float) -> Array:
+    """Slivers of the trousers that look out beside the new top, above its hem."""
+    parts, zones = scene.parts, scene.zones
+    lower = parts.lower & (zones.axial < hem - 0.02) & (zones.axial > 0.5) & (parts.skin_likelihood < 0.3)
+    if not lower.any():
+        return np.zeros(scene.shape, np.float32)
+    away = cv2.distanceTransform((covered < 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    near = (away < 0.10 * scene.width) & (scene.axial < hem - 0.02)
+    near &= np.maximum.accumulate(covered, axis=0) < 0.5  # not below the hem, which may slant
+    return np.asarray(blur(dilate(scene.enlarge(lower) > 0.3, 2).astype(np.float32), 0.8) * near)
 
 
 def _dressed(
@@ -113,22 +139,36 @@ def _dressed(
     below = (
         shadow_of(covered, 0.018 * width, 0.022 * width) * (1 - covered) * np.maximum(scene.person.matte, removed > 0.3)
     )
-    out *= 1 - 0.34 * below[..., None]
-    in_front = np.maximum(np.maximum(scene.hair, scene.face), arms)
-    u, v = torso.u, torso.v
-    form = (1 - 0.17 * np.clip(np.abs(u), 0, 1.05) ** 3.2) * (1 - 0.05 * smoothstep(4.6, 5.0, v))
-    for layer in sleeves:
-        near = np.clip(blur(layer.alpha, 0.035 * width), 0, 1)
-        form *= 1 - 0.26 * near * smoothstep(1.2, 2.2, v) * smoothstep(0.55, 0.95, np.abs(u))
-    form *= 1 - 0.22 * shadow_of(in_front, 0.02 * width, 0.03 * width)
+    if (box := extent(below)) is not None:
+        out[box] *= 1 - 0.34 * below[box][..., None]
+    form = _form(scene, torso, sleeves, arms)
     out = paint(out, torso, form * light)
     out = over(out, bare, arms)
     for layer in sleeves:
-        round_form = (1.03 - 0.20 * np.clip(np.abs(layer.u), 0, 1.1) ** 2.6) * (
-            1 - 0.10 * np.exp(-((layer.v / 0.10) ** 2))
-        )
-        out = paint(out, layer, round_form * light)
+        box = extent(layer.alpha)
+        if box is None:
+            continue
+        u, v, lit = layer.u[box], layer.v[box], light.copy()
+        lit[box] *= (1.03 - 0.20 * np.clip(np.abs(u), 0, 1.1) ** 2.6) * (1 - 0.10 * np.exp(-((v / 0.10) ** 2)))
+        out = paint(out, layer, lit)
     return out
+
+
+def _form(scene: Scene, torso: Layer, sleeves: list[Layer], arms: Array) -> Array:
+    """Light factor of the garment's body: darker at its sides, beside the sleeves, under chin, hair and arms."""
+    width, form = scene.width, np.ones(scene.shape, np.float32)
+    box = extent(torso.alpha)
+    if box is None:
+        return form
+    in_front = np.maximum(np.maximum(scene.hair, scene.face), arms)[box]
+    u, v = torso.u[box], torso.v[box]
+    part = (1 - 0.17 * np.clip(np.abs(u), 0, 1.05) ** 3.2) * (1 - 0.05 * smoothstep(4.6, 5.0, v))
+    low = smoothstep(1.2, 2.2, v) * smoothstep(0.55, 0.95, np.abs(u))
+    for layer in sleeves:
+        part *= 1 - 0.26 * np.clip(blur(np.ascontiguousarray(layer.alpha[box]), 0.035 * width), 0, 1) * low
+    part *= 1 - 0.22 * shadow_of(in_front, 0.02 * width, 0.03 * width)
+    form[box] = part
+    return form
 
 
 def _close_armpits(scene: Scene, out: Array, covered: Array, sleeves: list[Layer], fit: Fit) -> None:
@@ -139,16 +179,36 @@ def _close_armpits(scene: Scene, out: Array, covered: Array, sleeves: list[Layer
         if side is None:
             continue
         x, y = (int(v) for v in fit.armpit[OTHER[side]])
-        radius = int(0.28 * width)
+        kernel = ellipse(max(3, int(0.11 * width) | 1))
+        radius = int(0.28 * width) + len(kernel)
         window = np.s_[max(0, y - radius) : y + radius, max(0, x - radius) : x + radius]
         cloth = (covered[window] > 0.5).astype(np.uint8)
         if cloth.size == 0 or not cloth.any():
             continue
-        on_sleeve = scene.enlarge(scene.along_arm(side))[window] * scene.body.arms[side].total < layer.part.reach
-        gap = closing(cloth, ellipse(max(3, int(0.11 * width) | 1))) & (cloth == 0)
+        along = scene.enlarge(scene.along_arm(side))[window] * scene.body.arms[side].total
+        on_sleeve = along < layer.part.reach - 0.06 * width
+        gap = closing(cloth, kernel) & (cloth == 0) & _inside(cloth, len(kernel))  # at its rim closing sticks to it
         gap &= on_sleeve & (scene.person.matte[window] > 0.5)
         dark = push_pull(out[window], cloth.astype(np.float32)) * 0.72
         out[window] = over(out[window], dark, blur(gap.astype(np.float32), 0.8) * (1 - covered[window]))
+
+
+def _inside(window: Array, margin: int) -> Array:
+    """uint8: 1 but for a rim of ``margin`` pixels."""
+    inner = np.zeros_like(window)
+    inner[margin:-margin, margin:-margin] = 1
+    return inner
+
+
+def _close_slits(scene: Scene, out: Array, covered: Array) -> None:
+    """A narrow slit between a long sleeve and the trunk, where the photo shows no background: cloth in shadow."""
+    cloth = (covered > 0.5).astype(np.uint8)
+    gap = closing(cloth, ellipse(max(3, int(0.07 * scene.width) | 1))) & (cloth == 0)
+    gap &= (scene.person.matte > 0.6) & (scene.axial > 0.05) & (scene.arm < 1.6) & (scene.hand > 1.0)
+    box = extent(gap, round(0.3 * scene.width))
+    if box is not None:
+        dark = push_pull(out[box], erode(cloth[box], 1).astype(np.float32), levels=6) * 0.62
+        over(out[box], dark, np.clip(blur(gap[box].astype(np.float32), 0.9) * 1.3, 0, 1))
 
 
 def _arms_in_front(scene: Scene, sleeves: list[Layer]) -> Array:
@@ -160,10 +220,10 @@ def _arms_in_front(scene: Scene, sleeves: list[Layer]) -> Array:
         nearest = scene.enlarge(np.minimum(zone.distance, zone.hand))
         distance = scene.enlarge(np.minimum(scene.along_arm(side), 1.0)) * limb.total
         cuff = reach.get(side, 0.22 * limb.total)
-        beyond = smoothstep(cuff - 0.10 * scene.width, cuff - 0.02 * scene.width, distance)
+        beyond = smoothstep(cuff - 0.05 * scene.width, cuff + 0.01 * scene.width, distance)
         arms = np.maximum(arms, scene.arm_skin * (nearest < 1.3) * beyond)
-    return np.asarray(arms * (1 - np.clip(scene.hair, 0, 1)))
+    return np.asarray(arms * scene.solid * (1 - np.clip(scene.hair, 0, 1)))
 
 
 def _hands(scene: Scene) -> Array:
-    return np.asarray(np.clip(scene.skin * (scene.hand < 1.0) * (1 - scene.face), 0, 1))
+    return np.asarray(np.clip(scene.skin * scene.solid * (scene.hand < 1.0) * (1 - scene.face), 0, 1))

@@ -54,15 +54,63 @@ def cut_out(picture: Array, alpha: Array | None) -> tuple[Array, bool]:
         mask = _tidy((alpha > 127).astype(np.uint8), None)
         return (alpha.astype(np.float32) / 255 * dilate(mask, 2)).astype(np.float32), True
     backdrop = _backdrop(picture)
-    if backdrop.plain:
-        mask = _without_shadow(_flood(backdrop), backdrop)
-    else:
-        mask = _grab_cut(picture, _flood(backdrop), backdrop)
+    mask = _flood(backdrop) if backdrop.plain else _grab_cut(picture, _flood(backdrop), backdrop)
+    mask = _without_shadow(mask, backdrop)
     mask = _open_lateral_gaps(mask, backdrop)
-    mask = _mend_outline(_tidy(mask, backdrop.alike), backdrop).astype(np.float32)
-    radius, epsilon = (2, 1e-4) if backdrop.plain else (3, 1e-3)
-    soft = np.clip((guided_filter(grey(picture), mask, radius, epsilon) - 0.1) / 0.8, 0, 1)
-    return np.minimum(soft, blur(mask, 1.0) * 1.6).clip(0, 1).astype(np.float32), backdrop.plain
+    mask = _mend_outline(_tidy(mask, backdrop.alike), backdrop)
+    return _soft_edge(picture, mask, backdrop), backdrop.plain
+
+
+def _soft_edge(picture: Array, mask: Array, backdrop: _Backdrop) -> Array:
+    """float32 alpha: the outline without its pixel noise, about two pixels soft."""
+    side = max(mask.shape)
+    core = erode(mask, max(3, int(0.03 * side))) > 0
+    spotted = bool(core.any()) and float((backdrop.distance < backdrop.threshold * 1.3)[core].mean()) > 0.04
+    mask = _without_rim(mask, backdrop, core)
+    if spotted:  # pale spots at the edge keep a rim of ground that dark ones do not
+        mask = opening(mask, ellipse(int(0.035 * side) | 1)) | erode(mask, max(1, int(0.005 * side)))
+    sigma = (0.007 if spotted else 0.0022 if backdrop.plain else 0.0045) * side
+    even = blur(mask.astype(np.float32), max(1.0, sigma))
+    thin = (
+        blur(opening(mask, ellipse(int(4 * sigma) | 1)).astype(np.float32), 2 * sigma) < 0.3
+    )  # straps stay as they are
+    even = np.where(thin & (mask > 0), np.maximum(even, mask * 0.9), even)
+    crisp = np.clip((blur((even > 0.5).astype(np.float32), 0.9) - 0.36) / 0.5, 0, 1)
+    if not backdrop.plain or spotted:
+        return crisp.astype(np.float32)
+    fitted = np.clip((guided_filter(grey(picture), (even > 0.5).astype(np.float32), 2, 1e-4) - 0.15) / 0.7, 0, 1)
+    return np.minimum(crisp, np.maximum(fitted, blur(erode(mask, 2).astype(np.float32), 0.8))).astype(np.float32)
+
+
+def _without_rim(mask: Array, backdrop: _Backdrop, core: Array) -> Array:
+    """Take the ground's own colours away from the edge and out of narrow gaps, where the garment has none of them.
+
+    From a garment of a clear hue also hangers, rails and shadows, which have the ground's hue in every lightness.
+    """
+    outside = mask == 0
+    if not core.any():
+        return mask
+    ground = backdrop.distance < backdrop.threshold * (1.0 if backdrop.plain else 1.5)
+    near = dilate(outside, max(2, int(0.012 * max(mask.shape)))) > 0
+    found = np.zeros(mask.shape, bool)
+    if ground[core].mean() <= 0.03:
+        found |= ground & near
+    else:  # a garment with pale stripes or spots has the ground's colours: these reach in, a rim of ground does not
+        found |= _only_near(ground & (mask > 0), near)
+    hue = np.hypot(backdrop.difference[..., 1], backdrop.difference[..., 2])
+    if not backdrop.plain and (hue < 12)[core].mean() <= 0.03:
+        found |= opening(hue < 8, np.ones((3, 3), np.uint8)) > 0
+    kept = (mask > 0) & ~connected_to(found | outside, outside)
+    return opening(kept, ellipse(3))
+
+
+def _only_near(ground: Array, near: Array) -> Array:
+    """The regions of ``ground`` that lie altogether in ``near``."""
+    count, labels, _ = components(ground)
+    inner = np.bincount(labels[~near].reshape(-1), minlength=count)
+    alone = inner == 0
+    alone[0] = False
+    return np.asarray(alone[labels])
 
 
 def _backdrop(picture: Array) -> _Backdrop:
@@ -119,16 +167,17 @@ def _flood(backdrop: _Backdrop) -> Array:
 
 
 def _without_shadow(mask: Array, backdrop: _Backdrop) -> Array:
-    """Remove the soft shadow on a plain ground: the ground's hue, darker, connected to the outside."""
+    """Remove the soft shadow on the ground: the ground's hue, darker, connected to the outside."""
     side = max(mask.shape)
     core = erode(mask, max(3, int(0.03 * side))) > 0
     if not core.any():
         return mask
     difference = backdrop.difference
-    shadow = (np.abs(difference[..., 1]) < 4) & (np.abs(difference[..., 2]) < 6)
-    shadow &= (difference[..., 0] < 4) & (difference[..., 0] > -75)
+    room = 1.0 if backdrop.plain else 1.35  # a sheet has more than one colour
+    shadow = (np.abs(difference[..., 1]) < 4 * room) & (np.abs(difference[..., 2]) < 6 * room)
+    shadow &= (difference[..., 0] < (4 if backdrop.plain else 14)) & (difference[..., 0] > -75)
     median = np.median(difference[core], 0)
-    grey_cloth = abs(median[1]) + abs(median[2]) < 9 and median[0] > -110
+    grey_cloth = abs(median[1]) + abs(median[2]) < 9 * room and median[0] > -110
     if grey_cloth or shadow[core].mean() >= 0.2:  # the garment itself looks like a shadow
         return mask
     outside = mask == 0
@@ -206,7 +255,9 @@ def _tidy(mask: Array, alike: Array | None) -> Array:
     if count < 2 or mask.mean() < 0.01:
         raise TryOnError("garment_unsuitable", "no garment was found in front of the background")
     biggest = 1 + int(np.argmax(stats[1:, 4]))
-    keep = [i for i in range(1, count) if stats[i, 4] > 0.04 * stats[biggest, 4]]
+    whole = not fills_border(mask, stats[biggest])  # then what the frame cuts off is not part of it
+    keep = [i for i in range(1, count) if stats[i, 4] > 0.04 * stats[biggest, 4]
+            and (i == biggest or not (whole and fills_border(mask, stats[i])))]  # fmt: skip
     cloth = np.isin(labels, keep).astype(np.uint8)
     cloth = _without_hook(cloth, stats[biggest], single=len(keep) == 1)
     count, labels, stats = components(1 - cloth, connectivity=4)

@@ -13,16 +13,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .backdrop import PLAIN
 from .catalogue import FOLDER
 from .geometry import smoothstep, vec
 from .imaging import Array, blur, encode_jpeg, push_pull, resize
-from .mannequin import BACKDROP, LIGHT_RANGE, fingerprint, place_on_backdrop
+from .joints import LEGS
+from .mannequin import LIGHT_RANGE, fingerprint, place_on_backdrop
 from .mannequin_shape import (
     DESIGNS,
     FINE,
-    FLOOR,
     HEAD_TOP,
     HEIGHT,
+    SOLE,
     TOP_MARGIN,
     TORSO,
     UNIT,
@@ -31,9 +33,11 @@ from .mannequin_shape import (
     HeightField,
     figure,
     joints,
+    limbs,
     torso_profile,
 )  # fmt: skip
 
+_NAMES = {"f": "Women's", "m": "Men's"}
 _TONES = {
     "light": (238, 214, 198), "medium": (222, 184, 156), "tan": (196, 150, 116), "brown": (148, 104, 78),
     "dark": (104, 73, 57),
@@ -69,32 +73,30 @@ def _light(height: Array, inside: Array) -> Array:
 
 
 def _base_layer(field: HeightField, design: Design) -> Array:
-    """Where the figure wears its fitted shorts (with a strapless top on the "f" bodies), 0 to 1, right half."""
+    """Where the figure wears its fitted shorts (with a strapless top on the "f" bodies), 0 to 1."""
     soft = 1.5 / (UNIT * FINE)
     torso = np.interp(field.y, *torso_profile(design))
-    on_torso = field.x < torso + np.where(field.y < 0.9, -0.010, 0.035 * np.clip((field.y - 1.1) * 4, 0, 1))
-    leg_end = TORSO + 0.46 - 0.05 * field.x
-    start = 0.275 + 0.02 * np.cos(np.pi * field.x / 0.21) if design.body == "f" else 1.06 - 0.06 * field.x
+    away = field.away
+    on_torso = away < torso + np.where(field.y < 0.9, -0.010, 0.035 * np.clip((field.y - 1.1) * 4, 0, 1))
+    leg_end = TORSO + 0.46 - 0.05 * away
+    start = 0.275 + 0.02 * np.cos(np.pi * away / 0.21) if design.body == "f" else 1.06 - 0.06 * away
     covered = smoothstep(start - soft, start + soft, field.y)
     covered = covered * (1 - smoothstep(leg_end - soft, leg_end + soft, field.y))
-    return np.asarray(covered * (on_torso | (field.y > TORSO + 0.2) & (field.x < 0.62 * design.limb)))
-
-
-def _mirror(right: Array) -> Array:
-    return np.concatenate([right[:, ::-1], right], 1)
+    covered = covered * (1 - field.arm)
+    return np.asarray(covered * (on_torso | (field.y > TORSO + 0.2) & (away < 0.62 * design.limb)))
 
 
 def draw(design: Design) -> tuple[Array, Array, Array]:
     """-> (RGBA uint8, light factor for cloth float32, arm mask float32), final size."""
     field = figure(design)
-    height = _mirror(field.height)
+    height = field.height
     inside = (height > 0).astype(np.float32)
     shade = _light(height, inside)
     reference = float(np.percentile(shade[inside > 0], 85))
     shade = shade / reference
     tone = np.array(_TONES[design.tone], np.float32)
     cloth = 0.35 * tone + 0.65 * np.array([206, 202, 198], np.float32) * (0.50 + 0.45 * float(tone.mean()) / 255)
-    layer = _mirror(_base_layer(field, design))[..., None]
+    layer = _base_layer(field, design)[..., None]
     edge = np.clip(blur(layer[..., 0], 3.0) * (1 - layer[..., 0]) * 2, 0, 1)
     colour = tone * (1 - layer) + cloth * layer
     warm = np.array([1.0, 0.93, 0.88], np.float32)  # shadows on skin turn warm
@@ -107,7 +109,7 @@ def draw(design: Design) -> tuple[Array, Array, Array]:
     alpha = resize(blur(inside, 0.8), shape)
     picture = np.clip(resize(bled.astype(np.float32), shape), 0, 255)
     rgba = np.dstack([picture, alpha * 255]).round().astype(np.uint8)
-    return rgba, _cloth_light(height, inside, shade, shape), resize(_mirror(field.arm) * inside, shape)
+    return rgba, _cloth_light(height, inside, shade, shape), resize(field.arm * inside, shape)
 
 
 def _cloth_light(height: Array, inside: Array, shade: Array, shape: tuple[int, int]) -> Array:
@@ -128,12 +130,19 @@ def _entry(design: Design) -> dict[str, object]:
     """The figure's row of figures.json; lengths in pixels of the full-size picture."""
     origin = np.array([WIDTH / 2, TOP_MARGIN - HEAD_TOP * UNIT])
     ys, half = torso_profile(design)
+    stand = limbs(design)
     half = np.where(ys > 1.40, np.interp(1.40, ys, half), half)  # below the hips the thighs make the outline
     return {
-        "key": design.key, "name": f"Mannequin {design.size}, {design.tone}", "size": design.size,
-        "skin_tone": design.tone, "body": design.body, "kind": "full", "width": WIDTH, "height": HEIGHT, "unit": UNIT,
+        "key": design.key, "name": f"{_NAMES[design.body]} mannequin {design.size}, {design.tone}", "size": design.size,
+        "skin_tone": design.tone, "body": design.body, "kind": "full", "pose": design.pose,
+        "width": WIDTH, "height": HEIGHT, "unit": UNIT,
         "shoulder_centre": origin.tolist(), "torso": TORSO * UNIT,
-        "floor": float(origin[1] + (FLOOR - 0.03) * UNIT),
+        "floor": float(origin[1] + (max(foot.ankle[1] for foot in stand.values()) + SOLE - 0.03) * UNIT),
+        "feet": [
+            [round(float(origin[0] + LEGS[side].sign * (foot.ankle[0] + 0.5 * foot.foot_turn) * UNIT), 1),
+             round(float(origin[1] + (foot.ankle[1] + SOLE - 0.03) * UNIT), 1), round(0.115 * UNIT, 1)]
+            for side, foot in stand.items()
+        ],
         "joints": (joints(design) * UNIT + origin).round(1).tolist(),
         "torso_profile": {"axial": (ys[::11] / TORSO).round(4).tolist(), "half_width": half[::11].round(4).tolist()},
         "head": {"width": 0.52 * UNIT, "height": 0.74 * UNIT, "chin": (origin + vec(0, -0.39 * UNIT)).tolist(),
@@ -145,7 +154,7 @@ def write(design: Design, folder: Path) -> dict[str, object]:
     """Write the files of one figure and return its row."""
     rgba, light, arms = draw(design)
     entry = _entry(design)
-    picture = place_on_backdrop(rgba, BACKDROP, entry)
+    picture = place_on_backdrop(rgba, PLAIN, entry)
     entry["fingerprint"] = base64.b64encode(fingerprint(picture).tobytes()).decode()
     (folder / f"{design.key}.jpg").write_bytes(encode_jpeg(picture))
     half = (HEIGHT // 2, WIDTH // 2)

@@ -6,16 +6,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .body import Body
 from .imaging import Array
 from .mesh import Layer
 from .person import Person
 
 
 @dataclass(frozen=True, slots=True)
+class Invented:
+    """What nobody has seen and had to be painted, as shares of the person's area."""
+
+    skin: float = 0.0
+    background: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Dressed:
-    person: Person
+    body: Body  # the wearer's, as measured
     picture: Array  # the person's crop, uint8
     layers: list[tuple[Layer, Array]]  # back to front, each with the share of it that nothing in front hides
+    invented: Invented = Invented()
+    gone: Array | float = 0.0  # where old clothes gave way to background, 0 to 1
+
+    @property
+    def person(self) -> Person:
+        return self.body.person
 
     @property
     def photo(self) -> Array:

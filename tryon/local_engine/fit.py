@@ -15,6 +15,7 @@ from .geometry import smooth, smoothstep
 from .imaging import Array
 from .joints import ARMS, OTHER
 from .landmarks import SIDE_ROWS, TopLandmarks
+from .person import sits
 
 EASE = 1.06  # garment chest to body chest
 _WIDEST = 1.13  # how much more a top may be widened that would have to be stretched down
@@ -145,6 +146,8 @@ def _hem_axial(body: Body, garment: Garment, natural: float) -> float:
     axial = float(np.clip(natural if natural < 1.0 else 1.0 + 0.6 * (natural - 1.0), 0.72, 1.32))
     parts = body.person.parts
     old = parts.hem if parts is not None else None
+    if sits(body.person):  # the lap hides the hem
+        return axial
     if old is not None and old < 1.35 and old - 0.32 < axial < old + 0.03:
         axial = old + 0.035
     return axial
@@ -167,7 +170,8 @@ def _half_widths(
     body: Body, garment: Garment, marks: TopLandmarks, fit: Fit, side: str, axial: Array, armpit_half: float
 ) -> Array:
     """(40,) half widths: the garment's own, kept between the body's width and a limit."""
-    natural = np.abs(marks.sides[side][:, 0] - marks.centre_x) * fit.across_scale / body.width
+    # cloth that was spread out crookedly hangs evenly all the same
+    natural = (marks.sides["R"][:, 0] - marks.sides["L"][:, 0]) / 2 * fit.across_scale / body.width
     least = _body_half(body, OTHER[side], np.minimum(axial, 1.25))
     most = least * (1.2 if garment.category == "upper" else 2.4)  # of the hips, all the way down a skirt
     if garment.category == "full":

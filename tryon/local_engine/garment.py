@@ -17,8 +17,19 @@ from .landmarks import TopLandmarks, find_top_landmarks
 from .lower_landmarks import BottomLandmarks, find_bottom_landmarks
 from .neckline import find_neckline
 from .outline import Outline, Silhouette, classify, row_runs, trace
+from .straighten import tilt, turned
 
 SMALLEST_SIDE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class CutOut:
+    """What is known before any landmark is looked for."""
+
+    alpha: Array  # uint8
+    certain: bool  # a plain background, or the file's own transparency
+    worn: bool
+    category: str | None
 
 
 @dataclass(slots=True)
@@ -31,10 +42,38 @@ class Garment:
     top: TopLandmarks | None = None
     bottom: BottomLandmarks | None = None
     warnings: list[str] = field(default_factory=list)
+    detail: Array | None = None  # the picture as it was given, where that is larger
+    cut_sides: int = 0  # of the picture's four, where the garment goes on outside
+    tilt: float = 0.0  # degrees by which everything here was turned upright
 
     @property
     def mask(self) -> Array:
         return self.silhouette.mask
+
+
+def cut(
+    picture: Array,
+    alpha: Array | None,
+    category: str | None = None,
+    is_worn: bool | None = None,
+    models_dir: str | Path | None = None,
+) -> CutOut:
+    """Tell the garment from what is around it. Raises TryOnError garment_unsuitable.
+
+    ``alpha`` is that of the file, uint8; ``category`` and ``is_worn`` are worked out when they are None.
+    """
+    if min(picture.shape[:2]) < SMALLEST_SIDE:
+        size = f"{picture.shape[1]} x {picture.shape[0]}"
+        raise TryOnError("garment_unsuitable", f"the picture is too small: {size}, at least {SMALLEST_SIDE}")
+    has_alpha = alpha is not None and float((alpha < 250).mean()) > TRANSPARENT_SHARE
+    if is_worn is None:
+        is_worn = not has_alpha and shows_a_person(picture, models_dir)
+    if is_worn:
+        from .worn_garment import cut_from_person
+
+        alpha, category = cut_from_person(picture, category, models_dir)
+    soft, certain = cut_out(picture, alpha)
+    return CutOut(np.round(soft * 255).astype(np.uint8), certain, is_worn, category)
 
 
 def analyse(
@@ -44,21 +83,19 @@ def analyse(
     is_worn: bool | None = None,
     models_dir: str | Path | None = None,
 ) -> Garment:
-    """Raises TryOnError garment_unsuitable. ``category`` and ``is_worn`` are worked out when they are None."""
-    has_alpha = alpha is not None and float((alpha < 250).mean()) > TRANSPARENT_SHARE
-    if is_worn is None:
-        is_worn = not has_alpha and _shows_a_person(picture, models_dir)
-    if is_worn:
-        from .worn_garment import cut_from_person
+    """``cut`` and ``understand`` in one."""
+    return understand(picture, cut(picture, alpha, category, is_worn, models_dir), category)
 
-        alpha, category = cut_from_person(picture, category, models_dir)
-    garment = _analyse_flat(picture, alpha, category)
-    if is_worn:
+
+def understand(picture: Array, found: CutOut, category: str | None = None) -> Garment:
+    """Landmarks of a garment that is cut out. Raises TryOnError garment_unsuitable."""
+    garment = _analyse_flat(picture, found, category or found.category)
+    if found.worn:
         garment.warnings.append("garment_worn_by_model")
     return garment
 
 
-def _shows_a_person(picture: Array, models_dir: str | Path | None) -> bool:
+def shows_a_person(picture: Array, models_dir: str | Path | None) -> bool:
     if min(picture.shape[:2]) < SMALLEST_SIDE:
         return False
     nets = networks.load(models_dir)
@@ -69,14 +106,10 @@ def _shows_a_person(picture: Array, models_dir: str | Path | None) -> bool:
     return pose.score > 0.9 and pose.unsettled < 0.3
 
 
-def _analyse_flat(picture: Array, alpha: Array | None, category: str | None) -> Garment:
+def _analyse_flat(picture: Array, found: CutOut, category: str | None) -> Garment:
+    certain = found.certain
     height, width = picture.shape[:2]
-    if min(height, width) < SMALLEST_SIDE:
-        raise TryOnError(
-            "garment_unsuitable", f"the picture is too small: {width} x {height}, at least {SMALLEST_SIDE}"
-        )
-    soft, certain = cut_out(picture, alpha)
-    mask = largest_component(soft > 0.5)
+    mask = largest_component(found.alpha > 127)
     ys, xs = np.nonzero(mask)
     if not len(xs):
         raise TryOnError("garment_unsuitable", "no garment was found in front of the background")
@@ -84,11 +117,19 @@ def _analyse_flat(picture: Array, alpha: Array | None, category: str | None) -> 
     cut_sides = (box[0] <= 1) + (box[2] >= width - 2) + (box[1] <= 1) + (box[3] >= height - 2)
     if cut_sides >= 3 or mask.mean() > 0.93:
         raise TryOnError("garment_unsuitable", "the garment is cut off by the picture, or its background was not found")
+    angle = 0.0 if found.worn or cut_sides > 1 else tilt(mask)
+    picture, soft = turned(picture, angle), turned(found.alpha, angle, cv2.BORDER_CONSTANT).astype(np.float32) / 255
+    if angle:
+        mask = largest_component(soft > 0.5)
+        ys, xs = np.nonzero(mask)
+        box = (int(xs.min()), int(ys.min()), int(xs.max()), int(ys.max()))
     mask = _cut_gaps_open(mask, box)
     silhouette = Silhouette(mask, box, _middle(mask, box))
     outline = trace(silhouette)
     guess = classify(silhouette, outline)
-    garment = Garment(bleed(picture, soft), soft, silhouette, category or guess.category, outline)
+    garment = Garment(
+        bleed(picture, soft), soft, silhouette, category or guess.category, outline, tilt=angle, cut_sides=cut_sides
+    )
     if not certain:
         garment.warnings.append("garment_background_textured")
     if garment.category == "lower":

@@ -15,7 +15,8 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Shape = tuple[int, int]
 
-JPEG_QUALITY = 92
+JPEG_QUALITY = 94
+_FULL_COLOUR = 0x111111  # 4:4:4
 _grab_cut_lock = threading.Lock()
 
 
@@ -34,9 +35,20 @@ def decode(data: bytes) -> tuple[Array, Array | None]:
 
 
 def encode_jpeg(picture: Array) -> bytes:
-    done, buffer = cv2.imencode(
-        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    )
+    """Full colour resolution: thin coloured lines of a print stay sharp."""
+    flags = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _FULL_COLOUR]
+    return _encoded(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)
+
+
+def encode_png(picture: Array, alpha: Array | None = None) -> bytes:
+    """``picture`` RGB, ``alpha`` uint8."""
+    ordered = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    channels = ordered if alpha is None else np.dstack([ordered, alpha])
+    return _encoded(".png", channels, [cv2.IMWRITE_PNG_COMPRESSION, 2])
+
+
+def _encoded(suffix: str, channels: Array, flags: list[int]) -> bytes:
+    done, buffer = cv2.imencode(suffix, channels, flags)
     if not done:
         raise ValueError("the picture cannot be encoded")
     return bytes(buffer)
@@ -79,18 +91,33 @@ def blur(field: Array, sigma: float) -> Array:
     return out
 
 
-def guided_filter(guide: Array, field: Array, radius: int, epsilon: float) -> Array:
-    """Edge-aware smoothing of ``field`` along the edges of ``guide`` (He et al. 2010); both float32, 0 to 1."""
+def guided_filter(guide: Array, field: Array, radius: int, epsilon: float, fine: Array | None = None) -> Array:
+    """Edge-aware smoothing of ``field`` along the edges of ``guide`` (He et al. 2010); both float32, 0 to 1.
+
+    ``field`` may have several channels. ``fine`` is the guide in full size: the result then has its size and its
+    edges, while the work is done on the small pictures.
+    """
 
     def mean(values: Array) -> Array:
         out: Array = cv2.blur(values, (2 * radius + 1, 2 * radius + 1))
         return out
 
     guide_mean, field_mean = mean(guide), mean(field)
-    covariance = mean(guide * field) - guide_mean * field_mean
-    variance = mean(guide * guide) - guide_mean * guide_mean
-    slope = covariance / (variance + epsilon)
-    return mean(slope) * guide + mean(field_mean - slope * guide_mean)
+    variance = mean(guide * guide) - guide_mean * guide_mean + epsilon
+    if field.ndim == 3:
+        guide, guide_mean, variance = guide[..., None], guide_mean[..., None], variance[..., None]
+    slope = (mean(guide * field) - guide_mean * field_mean) / variance
+    offset = mean(field_mean - slope * guide_mean)
+    if fine is None:
+        return mean(slope) * guide + offset
+    shape = (fine.shape[0], fine.shape[1])
+    return grow(mean(slope), shape) * fine + grow(offset, shape)
+
+
+def magnitude(vectors: Array) -> Array:
+    """Length of the vectors along the last axis; several times faster than numpy's norm on short ones."""
+    out: Array = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))
+    return out
 
 
 def grey(picture: Array) -> Array:
@@ -102,6 +129,11 @@ def grey(picture: Array) -> Array:
 def to_lab(picture: Array) -> Array:
     out: Array = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)
     return out
+
+
+def to_picture(colours: Array) -> Array:
+    """Float RGB, rounded to uint8: what was mixed with itself gets its own value back."""
+    return np.asarray(np.clip(np.rint(colours), 0, 255).astype(np.uint8))
 
 
 def lab_to_rgb(colour: Array) -> Array:
@@ -183,26 +215,69 @@ def grab_cut(picture: Array, trimap: Array, iterations: int) -> Array | None:
             cv2.grabCut(picture, trimap, None, np.zeros((1, 65)), np.zeros((1, 65)), iterations, cv2.GC_INIT_WITH_MASK)
         except cv2.error:  # all pixels certain, or too few of one kind
             return None
+    return _foreground(trimap)
+
+
+def quick_cut(picture: Array, trimap: Array) -> Array | None:
+    """Like ``grab_cut`` with one iteration in half the time: every third pixel teaches the colours, and the cut is
+    made only around what is uncertain."""
+    sample = np.ascontiguousarray(picture[::3, ::3]), np.ascontiguousarray(trimap[::3, ::3])
+    box = extent((trimap == cv2.GC_PR_FGD) | (trimap == cv2.GC_PR_BGD), 2)
+    behind, front = np.zeros((1, 65)), np.zeros((1, 65))
+    with _grab_cut_lock:
+        cv2.setRNGSeed(0)
+        try:
+            cv2.grabCut(*sample, None, behind, front, 1, cv2.GC_INIT_WITH_MASK)
+            if box is not None:
+                part = np.ascontiguousarray(trimap[box])
+                around = np.ascontiguousarray(picture[box])
+                cv2.grabCut(around, part, None, behind, front, 1, cv2.GC_EVAL_FREEZE_MODEL)
+                trimap[box] = part
+        except cv2.error:
+            return None
+    return _foreground(trimap)
+
+
+def _foreground(trimap: Array) -> Array:
     return np.asarray(((trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)).astype(np.float32))
+
+
+def extent(shown: Array, margin: int = 0) -> tuple[slice, slice] | None:
+    """The rows and columns that hold everything above 0, and ``margin`` more; None when nothing is."""
+    shown = shown > 0
+    rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
+    if not len(rows):
+        return None
+    return (
+        slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin),
+        slice(max(0, int(columns[0]) - margin), int(columns[-1]) + 1 + margin),
+    )
 
 
 def push_pull(picture: Array, known: Array, gain: float = 3.0, levels: int = 8) -> Array:
     """Fill the unknown pixels (``known`` = 0) smoothly from the known ones, coarse to fine."""
-    colour = picture.astype(np.float32) * known[..., None]
-    weight = known.astype(np.float32)
-    pyramid = [(colour, weight)]
+    weighted = np.empty((*known.shape, 4), np.float32)  # colours times their weight, and the weight
+    weighted[..., 3] = known
+    np.multiply(picture, weighted[..., 3:], out=weighted[..., :3])
+    pyramid = [weighted]
     for _ in range(levels):
-        if min(colour.shape[:2]) < 4:
+        if min(weighted.shape[:2]) < 4:
             break
-        colour, weight = cv2.pyrDown(colour), cv2.pyrDown(weight)
-        pyramid.append((colour, weight))
-    filled: Array | None = None
-    for colour, weight in reversed(pyramid):
-        own = colour / (weight[..., None] + 1e-5)
-        if filled is None:
-            filled = own
-            continue
-        above = cv2.resize(filled, (weight.shape[1], weight.shape[0]), interpolation=cv2.INTER_LINEAR)
-        trust = np.clip(weight * gain, 0, 1)[..., None]
-        filled = own * trust + above * (1 - trust)
-    return filled if filled is not None else picture.astype(np.float32)
+        weighted = cv2.pyrDown(weighted)
+        pyramid.append(weighted)
+    filled: Array = pyramid[-1][..., :3] / (pyramid[-1][..., 3:] + 1e-5)
+    for weighted in reversed(pyramid[:-1]):
+        colour, weight = weighted[..., :3], weighted[..., 3:]
+        filled = cv2.resize(filled, (weight.shape[1], weight.shape[0]), interpolation=cv2.INTER_LINEAR)
+        trust = np.minimum(weight * gain, 1)
+        filled += (colour / (weight + 1e-5) - filled) * trust
+    return filled
+
+
+def spread(picture: Array, known: Array) -> Array:
+    """``push_pull`` at half the size, for colours that are smooth anyway."""
+    shape: Shape = (known.shape[0], known.shape[1])
+    half = -(-shape[0] // 2), -(-shape[1] // 2)
+    share = resize(known.astype(np.float32), half)
+    weighted = resize(picture * known[..., None].astype(np.float32), half) / (share[..., None] + 1e-5)
+    return resize(push_pull(weighted, share), shape)

@@ -7,9 +7,9 @@ import numpy as np
 from .bare import grain
 from .body import mask_reach, without_arms
 from .geometry import grid, interpolate_points, smooth, smooth_points, smoothstep
-from .imaging import Array, blur, connected_to, dilate, ellipse, erode, grow, opening, push_pull, to_lab
+from .imaging import Array, blur, connected_to, dilate, ellipse, erode, grow, opening, spread, to_lab
 from .joints import LEGS, OTHER, SIDES
-from .mesh import MeshPart, rasterise
+from .mesh import MeshPart, under
 from .scene import Scene
 from .shading import over
 
@@ -24,8 +24,10 @@ _INNER = [0.24, 0.225, 0.180, 0.160, 0.152, 0.142, 0.148, 0.154, 0.132, 0.084, 0
 
 def without_bottom(
     scene: Scene, canvas: Array, garment: Array, start: float, hands: Array, hems: dict[str, float]
-) -> Array:
+) -> tuple[Array, Array]:
     """Remove the old bottom below axial ``start`` where the new garment does not cover it.
+
+    -> (canvas, where there is background now)
 
     ``hems``: axial position per wearer's side from which the legs are bare; above it there is only background.
     """
@@ -37,7 +39,7 @@ def without_bottom(
     skin, shape = _bare_legs(scene, hems)
     filled = skin * shape[..., None] + scene.background * (1 - shape[..., None])
     need = old * (1 - np.clip(garment, 0, 1)) * (scene.axial > start)
-    return over(canvas, filled + grain(scene) * shape[..., None], need)
+    return over(canvas, filled + grain(scene) * shape[..., None], need), need * (1 - shape)
 
 
 def _bare_legs(scene: Scene, hems: dict[str, float]) -> tuple[Array, Array]:
@@ -69,9 +71,9 @@ def _leg(scene: Scene, side: str) -> tuple[Array, Array]:
     across = np.linspace(0, 1, _COLUMNS)[None, :, None]
     mesh = edges[0][:, None] * (1 - across) + edges[1][:, None] * across
     uv = np.stack(np.broadcast_arrays(np.linspace(-1, 1, _COLUMNS)[None], along[:, None]), -1).astype(np.float32)
-    raster = rasterise(MeshPart("bare leg", mesh, mesh, uv), scene.shape)
-    shape = blur(raster.covered.astype(np.float32), 0.9)
-    return shape, np.where(raster.covered, _light(raster.uv[..., 0], raster.uv[..., 1]), 0.8).astype(np.float32)
+    u, v, covered = under(MeshPart("bare leg", mesh, mesh, uv), scene.shape)
+    shape = blur(covered.astype(np.float32), 0.9)
+    return shape, np.where(covered, _light(u, v), 0.8).astype(np.float32)
 
 
 def _light(u: Array, v: Array) -> Array:
@@ -106,7 +108,7 @@ def _leg_colour(scene: Scene) -> Array:
     base = np.median(small[source > 0], 0).astype(np.float32)
     if source is not on_legs:
         return np.broadcast_to(base, scene.photo.shape)
-    return 0.5 * base + 0.5 * blur(grow(push_pull(small, source), scene.shape), 0.08 * scene.width)
+    return 0.5 * base + 0.5 * blur(grow(spread(small, source), scene.shape), 0.08 * scene.width)
 
 
 def _feet(scene: Scene) -> Array:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from .body import without_arms
-from .dressed import Dressed
+from .dressed import Dressed, Invented
 from .garment import Garment
 from .geometry import grid, smoothstep
-from .imaging import Array, blur, dilate, drop_specks, erode, to_lab
+from .imaging import Array, blur, dilate, drop_specks, erode, to_lab, to_picture
 from .joints import SIDES
 from .legs import without_bottom
 from .lower_warp import plan_lower
-from .mesh import render
+from .mesh import Cloth, render
 from .person import Person
 from .scene import Scene
-from .shading import over, paint, photo_light, shadow_of
+from .shading import exposure, over, paint, photo_light, shadow_of
 
 
 def dress_lower(person: Person, garment: Garment) -> Dressed:
@@ -25,7 +26,8 @@ def dress_lower(person: Person, garment: Garment) -> Dressed:
     one_piece = _wears_one_piece(scene)
     waist = _waist(scene, one_piece)
     parts = plan_lower(scene.body, garment, waist)
-    layers = [render(part, garment.picture, garment.alpha, scene.shape) for part in parts]
+    cloth = Cloth(garment.picture, garment.alpha, garment.detail)
+    layers = [render(part, cloth, scene.shape) for part in parts]
     room = _room(scene, waist, layers[0].part.name == "skirt", one_piece or person.drawn)
     for layer in layers:
         layer.alpha *= room
@@ -33,21 +35,23 @@ def dress_lower(person: Person, garment: Garment) -> Dressed:
     for layer in layers[1:]:
         covered = np.maximum(covered, layer.alpha)
     hands = scene.skin * ((scene.hand < 1.15) | (scene.arm < 1.2)) * (scene.axial < 1.75)
-    out = scene.photo.copy()
+    out, gone = scene.photo.copy(), np.zeros(scene.shape, np.float32)
     if not person.drawn:
         hems = {side: next((p.hem_axial for p in parts if p.name.endswith(side)), parts[0].hem_axial) for side in SIDES}
-        out = without_bottom(scene, out, covered, waist - 0.03, hands, hems)
+        out, gone = without_bottom(scene, out, covered, waist - 0.03, hands, hems)
     below = shadow_of(covered, 0.02 * width, 0.022 * width) * (1 - covered)
     out *= 1 - 0.3 * (below * person.matte)[..., None]
-    light = photo_light(scene, "lower", 0.6, 0.18)  # faded thighs are colour, not light
+    light = photo_light(scene, "lower", 0.6, 0.18) * exposure(scene)  # faded thighs are colour, not light
     for layer in layers:
         form = 1.03 - 0.22 * np.clip(np.abs(layer.u), 0, 1.1) ** 2.8
         out = paint(out, layer, form * light)
-    in_front = np.maximum(np.maximum(_top_over_waist(scene, waist, one_piece), hands), scene.hair)
+    in_front = np.maximum(np.maximum(_top_over_waist(scene, waist, one_piece), hands * scene.solid), scene.hair)
     cast = shadow_of(in_front, 0.015 * width, 0.02 * width) * (1 - in_front) * (covered > 0.3)
     out *= 1 - 0.25 * cast[..., None]
     out = over(out, scene.photo, in_front)
-    return Dressed(person, np.clip(out, 0, 255).astype(np.uint8), [(layer, 1 - in_front) for layer in layers])
+    shown = [(layer, 1 - in_front) for layer in layers]
+    invented = Invented(background=float(gone.sum()) / max(1.0, float(person.matte.sum())))
+    return Dressed(scene.body, to_picture(out), shown, invented, gone)
 
 
 def _room(scene: Scene, waist: float, skirt: bool, one_piece: bool) -> Array:
@@ -59,7 +63,10 @@ def _room(scene: Scene, waist: float, skirt: bool, one_piece: bool) -> Array:
     if skirt:
         loose = np.ones(scene.shape, np.float32)
     else:
-        loose = np.maximum(scene.enlarge(dilate(body, max(2, int(0.08 * pixels)))), smoothstep(1.4, 1.5, scene.axial))
+        away = cv2.distanceTransform((body < 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+        slack = (0.015 + 0.065 * smoothstep(waist + 0.1, waist + 0.45, scene.zones.axial)) * pixels
+        near = np.clip(slack - away + 1, 0, 1)
+        loose = np.maximum(scene.enlarge(near), smoothstep(1.4, 1.5, scene.axial))
     below = smoothstep(waist + 0.05, waist + 0.14, scene.axial)
     return blur(close * (1 - below) + loose * below, 1.2)
 

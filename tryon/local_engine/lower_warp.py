@@ -18,6 +18,7 @@ from .person import Person
 
 _LEG_ROWS = 26
 _HIP_ROWS = 14
+_HANGING = 0.85  # of the flare of a skirt that was spread out is left when it hangs
 
 
 def plan_lower(body: Body, garment: Garment, waist: float) -> list[MeshPart]:
@@ -55,6 +56,7 @@ def _skirt(body: Body, marks: BottomLandmarks, waist: float, scale: float, mask:
     rows = np.arange(0, len(marks.rows), 2)
     axial = waist + (marks.rows[rows] - marks.rows[0]) / marks.height * length / body.torso
     natural = (marks.sides["R"][rows] - marks.sides["L"][rows]) * scale / 2 / body.width
+    natural = natural[0] + (natural - natural[0]) * _HANGING
     below = 1 - 0.2 * np.clip(axial - 1.25, 0, 1)
     half = {
         side: np.maximum(

@@ -10,14 +10,15 @@ from typing import Any
 import cv2
 import numpy as np
 
+from .backdrop import PLAIN, Background, contact_shadow, paint
 from .catalogue import FOLDER, figure, figures
 from .geometry import grid, vec
-from .imaging import Array, blur, erode, push_pull, resize, to_lab
+from .imaging import Array, Shape, blur, erode, push_pull, resize, to_lab
 from .joints import JOINT_COUNT, SIDES
 from .parsing import body_zones
 from .person import ANALYSIS_SIDE, Head, Parts, Person
 
-BACKDROP = (240, 238, 235)
+HEIGHT = 1536  # pixels of a figure's file
 THUMBNAIL = (36, 24)  # height, width of the grey fingerprint
 LIGHT_RANGE = 1.25  # light factor of a white pixel in the light file
 _USUAL_LIGHT = 0.98
@@ -36,25 +37,30 @@ class _Figure:
     arms: Array  # float32, 0 to 1
 
 
-def load(key: str, category: str, background: tuple[int, int, int] | None = None) -> Person:
-    """The figure in front of a plain colour, framed for a garment of ``category``. Raises KeyError.
+def load(
+    key: str, category: str, background: Background | None = None, *, frame: str | None = None, side: int = HEIGHT
+) -> Person:
+    """The figure in front of ``background``, ``side`` pixels long. Raises KeyError, ValueError for a broken picture.
 
-    Tops are shown from above the head to the thighs, in 4:5; everything else whole.
+    ``frame``: "upper" shows it from above the head to the thighs, in 4:5, "full" whole; by default what ``category``
+    asks for.
     """
     drawing = _figure_files(key)
-    picture = place_on_backdrop(drawing.rgba, background or BACKDROP, drawing.known)
-    height, width = picture.shape[:2]
+    known = drawing.known
+    height, width = drawing.rgba.shape[:2]
     left = 0
-    if category == "upper":
-        known = drawing.known
+    if (frame or ("upper" if category == "upper" else "full")) == "upper":
         height = int(known["shoulder_centre"][1] + _TOP_CROP_AXIAL * known["torso"])
         width = min(width, round(height * _TOP_CROP_ASPECT))
         left = int(known["shoulder_centre"][0] - width / 2)
+    zoom = side / max(height, width)
+    shape: Shape = (round(height * zoom), round(width * zoom))
     window = np.s_[:height, left : left + width]
-    framed = np.ascontiguousarray(picture[window])
-    return _as_person(
-        drawing.known, framed, drawing.rgba[..., 3][window], drawing.light[window], drawing.arms[window], 1.0, left
+    rgba, light, arms = (
+        resize(np.ascontiguousarray(values[window]), shape) for values in (drawing.rgba, drawing.light, drawing.arms)
     )
+    picture = place_on_backdrop(rgba, PLAIN if background is None else background, known, zoom, left)
+    return _as_person(known, picture, rgba[..., 3], light, arms, zoom, round(left * zoom))
 
 
 def recognise(photo: Array) -> Person | None:
@@ -105,32 +111,29 @@ def _cloth_light(stored: Array, alpha: Array) -> Array:
     return np.asarray(np.clip(light, 0.6, 1.12) * near + _USUAL_LIGHT * (1 - near), np.float32)
 
 
-def place_on_backdrop(rgba: Array, colour: tuple[int, int, int], known: dict[str, Any]) -> Array:
-    """The figure on a softly lit wall and floor with its contact shadow, uint8."""
+def place_on_backdrop(
+    rgba: Array, background: Background, known: dict[str, Any], zoom: float = 1.0, left: int = 0
+) -> Array:
+    """The figure on its backdrop with the shadows that it casts, uint8. ``zoom`` and ``left``: see ``_as_person``."""
     shape = (rgba.shape[0], rgba.shape[1])
-    xs, ys = grid(shape)
-    x, y = xs / shape[1] - 0.5, ys / shape[0]
-    glow = 1.015 - 0.10 * np.clip(np.hypot(x * 1.1, (y - 0.42) * 0.9), 0, 1) ** 2
-    floor = known["floor"] / shape[0]
-    glow *= 1 - 0.035 * np.clip((y - floor + 0.06) / 0.10, 0, 1)
     alpha = rgba[..., 3].astype(np.float32) / 255
-    unit = known["unit"]
+    unit, floor = known["unit"] * zoom, known["floor"] * zoom
+    wall = paint(shape, background, (floor - 0.22 * unit) / shape[0] if floor < shape[0] else None)
     wall_shadow = np.zeros(shape, np.float32)
     dx, dy = int(0.10 * unit), int(0.06 * unit)
     wall_shadow[dy:, dx:] = alpha[:-dy, :-dx]
-    glow *= 1 - 0.05 * blur(wall_shadow, 0.12 * unit)
-    centre = known["shoulder_centre"][0]
-    for spread, depth in ((0.75, 0.16), (0.42, 0.20)):
-        distance = ((xs - centre) / (spread * unit)) ** 2 + ((ys - known["floor"]) / (0.16 * spread * unit)) ** 2
-        glow *= 1 - depth * np.exp(-distance)
-    wall = np.array(colour, np.float32) * glow[..., None].astype(np.float32)
+    shade = 1 - 0.05 * blur(wall_shadow, 0.12 * unit)
+    feet = [((x - left) * zoom, y * zoom, half * zoom) for x, y, half in known["feet"]]
+    if floor < shape[0]:
+        shade *= contact_shadow(alpha, feet)
+    wall *= shade[..., None]
     return np.asarray(np.clip(wall + (rgba[..., :3] - wall) * alpha[..., None], 0, 255).astype(np.uint8))
 
 
 def _as_person(
     known: dict[str, Any], picture: Array, alpha: Array, light: Array, arms: Array, zoom: float, left: int
 ) -> Person:
-    """``zoom``: size of ``picture`` relative to the full-size figure; ``left``: columns cut off at the left."""
+    """``zoom``: size of ``picture`` relative to the full-size figure; ``left``: its columns that are cut off."""
     shift = np.array([left, 0])
     joints = np.array(known["joints"], float) * zoom - shift
     centre = np.array(known["shoulder_centre"]) * zoom - shift

@@ -38,9 +38,20 @@ class Layer:
 
 
 @dataclass(slots=True)
+class Cloth:
+    """What is drawn on a mesh: the garment's picture, its alpha, and the picture in its original size if larger."""
+
+    picture: Array
+    alpha: Array
+    detail: Array | None = None
+
+
+@dataclass(slots=True)
 class _Raster:
-    source_x: Array
-    source_y: Array
+    """The pixels of ``box``."""
+
+    box: tuple[slice, slice]
+    source: Array  # (h, w, 2) place in the garment picture, far outside where nothing is drawn
     uv: Array
     covered: Array  # bool
 
@@ -59,33 +70,57 @@ def rasterise(part: MeshPart, shape: Shape) -> _Raster:
     """Inverse mapping of every pixel under the mesh. Later cells overwrite earlier ones."""
     target = part.target.reshape(-1, 2)
     triangles = _triangles(part.target.shape[0], part.target.shape[1], part.valid)
-    owner = np.full(shape, -1, np.int32)
-    corners = np.clip(np.round(target * 16), -(2**24), 2**24).astype(np.int32)
+    box, start = _box(target[np.unique(triangles)], shape)
+    owner = np.full((box[0].stop - box[0].start, box[1].stop - box[1].start), -1, np.int32)
+    corners = np.clip(np.round((target - start) * 16), -(2**24), 2**24).astype(np.int32)
     for i, triangle in enumerate(corners[triangles]):
         cv2.fillConvexPoly(owner, triangle, i, cv2.LINE_8, 4)
-    ys, xs = np.nonzero(owner >= 0)
+    covered = owner >= 0
     raster = _Raster(
-        np.full(shape, -1e4, np.float32),
-        np.full(shape, -1e4, np.float32),
-        np.zeros((*shape, 2), np.float32),
-        owner >= 0,
+        box, np.full((*owner.shape, 2), -1e4, np.float32), np.zeros((*owner.shape, 2), np.float32), covered
     )
+    ys, xs = np.nonzero(covered)
     if not len(ys):
         return raster
-    mine = triangles[owner[ys, xs]]
-    first, second, third = (target[mine[:, k]] for k in range(3))
-    side_b, side_c = second - first, third - first
-    offset = np.stack([xs, ys], 1) - first
-    area = side_b[:, 0] * side_c[:, 1] - side_c[:, 0] * side_b[:, 1]
-    area = np.where(np.abs(area) < 1e-6, 1e-6, area)
-    b = np.clip((offset[:, 0] * side_c[:, 1] - side_c[:, 0] * offset[:, 1]) / area, -0.2, 1.2)
-    c = np.clip((side_b[:, 0] * offset[:, 1] - offset[:, 0] * side_b[:, 1]) / area, -0.2, 1.2)
-    weights = (1 - b - c, b, c)
-    values = np.concatenate([part.source.reshape(-1, 2), part.uv.reshape(-1, 2)], 1)
-    mixed = sum((values[mine[:, k]] * weights[k][:, None] for k in range(3)), np.zeros((len(xs), 4)))
-    raster.source_x[ys, xs], raster.source_y[ys, xs] = mixed[:, 0], mixed[:, 1]
-    raster.uv[ys, xs] = mixed[:, 2:]
+    mine = owner[ys, xs]
+    first, to_b, to_c, values = (np.take(table, mine, axis=0) for table in _per_triangle(part, triangles, start))
+    offset = np.stack([xs, ys], 1).astype(np.float32) - first
+    # barycentric: a pixel on the rim of its triangle may lie a little outside
+    b, c = (np.clip(np.einsum("ni,ni->n", offset, side), -0.2, 1.2)[:, None] for side in (to_b, to_c))
+    mixed = values[:, 0] + values[:, 1] * b + values[:, 2] * c
+    raster.source[ys, xs], raster.uv[ys, xs] = mixed[:, :2], mixed[:, 2:]
     return raster
+
+
+def under(part: MeshPart, shape: Shape) -> tuple[Array, Array, Array]:
+    """-> (u, v, whether the mesh covers it) of every pixel."""
+    raster = rasterise(part, shape)
+    uv, covered = np.zeros((*shape, 2), np.float32), np.zeros(shape, bool)
+    uv[raster.box], covered[raster.box] = raster.uv, raster.covered
+    return uv[..., 0], uv[..., 1], covered
+
+
+def _box(points: Array, shape: Shape) -> tuple[tuple[slice, slice], Array]:
+    """-> (rows and columns of the picture that hold the points, their first pixel as x, y)."""
+    limit = np.array([shape[1], shape[0]])
+    low, high = (points.min(0), points.max(0)) if len(points) else (np.zeros(2), np.zeros(2))
+    start = np.clip(np.floor(low) - 2, 0, limit - 1).astype(int)
+    stop = np.clip(np.ceil(high) + 3, start + 1, limit).astype(int)
+    return (slice(int(start[1]), int(stop[1])), slice(int(start[0]), int(stop[0]))), start
+
+
+def _per_triangle(part: MeshPart, triangles: Array, start: Array) -> tuple[Array, Array, Array, Array]:
+    """-> (first corner (n, 2), its two barycentric gradients (n, 2) each, the values at it and their changes along the
+    sides (n, 3, 4)), float32."""
+    corners = (part.target.reshape(-1, 2) - start)[triangles]
+    first, side_b, side_c = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = side_b[:, 0] * side_c[:, 1] - side_c[:, 0] * side_b[:, 1]
+    area = np.where(np.abs(area) < 1e-6, 1e-6, area)[:, None]
+    b = np.stack([side_c[:, 1], -side_c[:, 0]], 1) / area
+    c = np.stack([-side_b[:, 1], side_b[:, 0]], 1) / area
+    values = np.concatenate([part.source.reshape(-1, 2), part.uv.reshape(-1, 2)], 1)[triangles]
+    values[:, 1:] -= values[:, :1]
+    return first.astype(np.float32), b.astype(np.float32), c.astype(np.float32), values.astype(np.float32)
 
 
 def _cell_area(grid: Array, valid: Array | None) -> float:
@@ -94,8 +129,9 @@ def _cell_area(grid: Array, valid: Array | None) -> float:
     return max(1e-6, float(np.median(area if valid is None else area[valid])))
 
 
-def render(part: MeshPart, picture: Array, alpha: Array, shape: Shape) -> Layer:
-    """Draw one part. ``picture`` and ``alpha`` are the garment's."""
+def render(part: MeshPart, cloth: Cloth, shape: Shape) -> Layer:
+    """Draw one part."""
+    picture, alpha = cloth.picture, cloth.alpha
     shrink = np.sqrt(_cell_area(part.source, part.valid) / _cell_area(part.target, part.valid))
     cut = alpha
     if part.clip is not None:
@@ -106,15 +142,28 @@ def render(part: MeshPart, picture: Array, alpha: Array, shape: Shape) -> Layer:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         cut = cv2.resize(cut, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_AREA)
     raster = rasterise(part, shape)
-    x, y = (raster.source_x + 0.5) * scale - 0.5, (raster.source_y + 0.5) * scale - 0.5
-    x, y = x.astype(np.float32), y.astype(np.float32)
+    place = (raster.source + np.float32(0.5)) * np.float32(scale) - np.float32(0.5)
     interpolation = cv2.INTER_CUBIC if shrink < 1 else cv2.INTER_LINEAR
-    colour = cv2.remap(picture, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
-    drawn = cv2.remap(cut.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    drawn *= raster.covered
+    colour = cv2.remap(picture, place, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    if cloth.detail is not None and shrink < 0.95:
+        colour = _finer(colour, cloth, cloth.detail, raster)
+    drawn = cv2.remap(cut.astype(np.float32), place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     soft = cv2.GaussianBlur(raster.covered.astype(np.float32), (0, 0), 0.7)
-    drawn = np.minimum(drawn, np.clip(soft * 2 - 1 + 0.5 * (soft > 0.75), 0, 1))
-    return Layer(part, colour.astype(np.float32), drawn.astype(np.float32), raster.uv[..., 0], raster.uv[..., 1])
+    drawn = np.minimum(drawn * raster.covered, np.clip(soft * 2 - 1 + 0.5 * (soft > 0.75), 0, 1))
+    layer = Layer(part, np.zeros((*shape, 3), np.float32), *(np.zeros(shape, np.float32) for _ in range(3)))
+    layer.colour[raster.box], layer.alpha[raster.box] = colour, drawn
+    layer.u[raster.box], layer.v[raster.box] = raster.uv[..., 0], raster.uv[..., 1]
+    return layer
+
+
+def _finer(colour: Array, cloth: Cloth, detail: Array, raster: _Raster) -> Array:
+    """``colour`` with the larger original's pixels, but at the garment's edge, where they mix with the background's."""
+    core = cv2.GaussianBlur(cv2.erode((cloth.alpha > 0.92).astype(np.float32), np.ones((5, 5))), (0, 0), 1.0)
+    inside = cv2.remap(core, raster.source, None, cv2.INTER_LINEAR)[..., None]
+    zoom = np.float32(detail.shape[1] / cloth.picture.shape[1])
+    place = (raster.source + np.float32(0.5)) * zoom - np.float32(0.5)
+    fine = cv2.remap(detail, place, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(colour + (fine.astype(np.float32) - colour) * inside)
 
 
 def strip(

@@ -82,6 +82,11 @@ def default_models_dir() -> Path:
     return Path(configured) if configured else Path.home() / ".cache" / "django-tryon" / "models"
 
 
+def default_cache_dir() -> Path:
+    """Where cut-out garments are kept, beside the network files."""
+    return default_models_dir().parent / "garments"
+
+
 def find_model(kind: str, models_dir: str | Path | None = None) -> Path:
     """The checked file of network ``kind`` (a key of MODEL_FILES).
 

@@ -20,6 +20,7 @@ _FARTHEST = 3.1  # of half the neck width
 _JUMP = {False: (3, 0.7), True: (8, 0.12)}  # cells between neighbouring angles and their price, by colour evidence
 _DEEPEST = 0.28  # of the chest width below the back of the neck, for a line that only its edge tells
 _WEAKEST = 4.0  # gradient along a line that is still believed
+_USUAL_HALF = 0.26  # of the chest width: up to here a neck is a half circle
 _COLLAR_BAND = 0.13  # of the half neck width: cloth kept above a line of unknown kind
 _BINS = 32
 _REGION_WEIGHT = 1.6  # price of one cell on the wrong side, in units of the gradient
@@ -34,6 +35,7 @@ class _Fan:
 
     centre: Array
     half: float  # half the neck width
+    flatness: float  # 1, and less where the neck is wide for the chest
     angles: Array
     radii: Array
     gradient: Array
@@ -114,8 +116,9 @@ def _sample(picture: Array, alpha: Array, marks: TopLandmarks, centre: Array, ha
     rows = slice(int(low + 0.40 * chest), int(low + 0.85 * chest))
     window = rows, slice(int(max(0, middle - 0.35 * chest)), int(middle + 0.35 * chest))
     sample = lab[window][alpha[window] > 0.9]
+    flatness = float(np.clip(_USUAL_HALF * marks.chest / half, 0.4, 1.0))
     fan = _Fan(
-        centre, half, angles, radii, np.where(solid, gradient, 0), cloth, np.zeros(cloth.shape, np.float32),
+        centre, half, flatness, angles, radii, np.where(solid, gradient, 0), cloth, np.zeros(cloth.shape, np.float32),
         _bins(colours), _density(_bins(sample)) if len(sample) > 200 else None,
     )  # fmt: skip
     _learn(fan, None)
@@ -183,7 +186,7 @@ def _band(fan: _Fan, radii: Array, sure: bool) -> float:
         strengths.append(float(np.median(fan.gradient[rays, column])))
     best = int(np.argmax(strengths))
     if sure and strengths[best] < 8.0:
-        return 0.015
+        return -0.04  # no ribbing: the lining's own edge goes as well
     return float(offsets[best]) - 0.02 if strengths[best] >= 8.0 else _COLLAR_BAND
 
 
@@ -208,7 +211,9 @@ def _strongest_path(fan: _Fan) -> Array:
 
 def _cost(fan: _Fan) -> Array:
     """Price of each cell: low on strong edges where the colours change sides, high far from where necklines run."""
-    relative, bend = fan.radii / fan.half, np.sin(fan.angles)[:, None]
+    bend = np.sin(fan.angles)[:, None]
+    # a wide neck is no deeper for it: then the usual line is an ellipse
+    relative = fan.radii / fan.half * np.hypot(np.cos(fan.angles)[:, None], bend / fan.flatness)
     reach = 1.7 if fan.front.any() else 1.2  # colours tell a deep V from a print
     penalty = np.where(relative < 1 - 0.45 * bend, 8.0, 0) + np.where(relative > 1 + reach * bend**1.5, 8.0, 0)
     penalty += np.where(relative > 1 + 2.2 * bend, 60.0, 0)  # nor do colours lead out over the shoulders

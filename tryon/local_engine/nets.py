@@ -169,7 +169,8 @@ def find_faces(nets: Nets, picture: Array, threshold: float = 0.6) -> list[Face]
     height, width = picture.shape[:2]
     faces = _faces_in(nets.face, picture, threshold)
     tile = int(max(width, height) * 0.5)
-    if max(height, width) > 400:
+    near = any(face.score > 0.9 and face.width > 0.08 * max(width, height) for face in faces)
+    if max(height, width) > 400 and not near:  # a second face as large would have been seen as well
         step = max(1, tile // 2)
         for y in range(0, max(1, height - step), step):
             for x in range(0, max(1, width - step), step):

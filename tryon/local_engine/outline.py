@@ -128,7 +128,8 @@ def _hem_corners(silhouette: Silhouette, points: Array) -> tuple[dict[str, int],
             at = (bottom + step * walked) % POINTS
             ahead = points[(at + step * look) % POINTS] - points[at]
             angle = np.degrees(np.arctan2(-ahead[1], abs(ahead[0])))
-            if angle > 48 and lateral[at] > 0.1 * wide:
+            beyond = points[(at + 4 * step * look) % POINTS] - points[at]
+            if angle > 48 and lateral[at] > 0.1 * wide and -beyond[1] > 0.5 * np.hypot(*beyond):  # no ruffle's tooth
                 corner = at
                 break
             drop = points[(at + step * int(0.03 * POINTS)) % POINTS, 1] - points[at, 1]
@@ -213,7 +214,9 @@ def classify(silhouette: Silhouette, outline: Outline) -> Guess:
         chest = _width(silhouette, 0.3, 0.45)
     ratio, slender = silhouette.height / max(1.0, chest), silhouette.height / max(1.0, high)
     flare = abs(points[outline.hem["R"], 0] - points[outline.hem["L"], 0]) / max(1.0, chest)
-    has_neck = notch >= 0.006 and 0.2 < notch_width < 0.72
+    # a waistband between two belt loops is no neck: the cloth widens all the way down
+    waistband = notch < 0.05 and notch_width > 0.6 and high < 0.75 * middle and low > 1.1 * middle
+    has_neck = notch >= 0.006 and 0.2 < notch_width < 0.72 and not waistband
     if gap > 0.25 and not (notch > 0.04 and 0.12 < notch_width < 0.7 and gap < 0.3):
         return Guess("lower", "pants" if aspect > 1.15 else "shorts", gap)
     bare_top = not has_neck and not sleeved
@@ -221,7 +224,7 @@ def classify(silhouette: Silhouette, outline: Outline) -> Guess:
     if bare_top and notch < 0.03 and column:
         return Guess("lower", "pants", gap)
     widening = 0.35 * middle < high < 1.05 * middle <= 1.05 * 1.05 * low and aspect < 1.9
-    if bare_top and (notch < 0.025 or notch_width > 0.72) and top > 0 and widening:
+    if bare_top and (notch < 0.025 or notch_width > 0.72 or waistband) and top > 0 and widening:
         return Guess("lower", "skirt", gap)
     category = "full" if ratio > 2.62 or (ratio > 1.75 and flare > 1.33) else "upper"
     return Guess(category, "sleeved" if sleeved else "sleeveless", gap)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .border import bare_chest, straighten_hem
 from .geometry import capsule, grid, polygon_mask
-from .imaging import Array, Shape, connected_to, dilate, erode, grey, guided_filter, opening, to_lab
+from .imaging import Array, Shape, connected_to, dilate, erode, grey, guided_filter, magnitude, opening, to_lab
 from .joints import ARMS, L_HIP, L_SHOULDER, LEGS, NOSE, R_HIP, R_SHOULDER
 from .nets import FACE_OVAL
 from .person import ArmZone, Head, Parts, Person, Zones, spine_unit
@@ -24,6 +25,7 @@ _NOT_SKIN = (  # eyes, lips, brows of the face mesh
     [70, 63, 105, 66, 107], [336, 296, 334, 293, 300],
 )  # fmt: skip
 _BINS = 20
+_SHARPNESS = 0.6  # exponent of the colours against the places
 
 
 @dataclass(slots=True)
@@ -74,6 +76,8 @@ def parse(person: Person, mesh: Array | None) -> None:
     neck_skin = geometry.neck_zone & (skin.likelihood > 0.03) & (3 * posterior[0] > posterior[2])
     label = np.where(loose, np.where(neck_skin, 0, 2), label)
     label = _right_the_border(label, lab, skin, seeds, geometry)
+    label = bare_chest(person, geometry.zones, label, lab, geometry.neck_zone)
+    label = straighten_hem(person, geometry.zones, label, posterior)
     bare_share = posterior[0] / (posterior[0] + posterior[2] + 1e-6)
     person.parts = Parts(
         skin=label == 0, hair=label == 1, upper=label == 2, lower=label == 3, face=face.oval,
@@ -94,7 +98,7 @@ def _right_the_border(label: Array, lab: Array, skin: _Skin, seeds: dict[str, Ar
     if seeds["hair"].sum() > 60 and seeds["upper"].sum() > 60:
         hair, top = (np.median(values[seeds[name]], 0) for name in ("hair", "upper"))
         low = (label == 1) & (zones.axial > -0.22) & (zones.lateral < 0.6)
-        to_hair, to_top = (np.linalg.norm((values - c)[..., 1:], axis=-1) for c in (hair, top))
+        to_hair, to_top = (magnitude((values - c)[..., 1:]) for c in (hair, top))
         label = np.where(low & (to_hair > 12) & (to_top < to_hair - 6), 2, label)
     return label
 
@@ -184,8 +188,9 @@ def _geometry(person: Person, face: _Face) -> _Geometry:
 
 
 def _mahalanobis(difference: Array, inverse: Array) -> Array:
-    out: Array = np.einsum("hwi,ij,hwj->hw", difference, inverse, difference, optimize=True)
-    return out
+    """Squared distance per pixel."""
+    turned: Array = cv2.transform(difference, np.linalg.cholesky(inverse).T)
+    return np.asarray(np.einsum("hwi,hwi->hw", turned, turned))
 
 
 def _skin_model(person: Person, face: _Face, lab: Array, neck_zone: Array) -> _Skin:
@@ -285,25 +290,29 @@ def _posterior(
     quantised = (lab.astype(np.int32) * _BINS) // 256
     bins = (quantised[..., 0] * _BINS + quantised[..., 1]) * _BINS + quantised[..., 2]
     body = person.mask > 0.5
-    overall = _histogram(bins, body.astype(np.float32), 1.4)[bins]
-    likelihood: dict[str, Array] = {}
-    for name in CLASSES:
-        seed = seeds[name].astype(np.float32)
-        if seed.sum() >= 25:
-            likelihood[name] = 0.97 * _histogram(bins, seed)[bins] + 0.03 * overall
-        else:
-            likelihood[name] = np.full(body.shape, 1e-5, np.float32)
+    overall = _histogram(bins, body.astype(np.float32), 1.4)
+
+    def likelihood(weight: Array) -> Array:
+        """Per colour bin."""
+        if weight.sum() < 25:
+            return np.full(_BINS**3, 1e-5, np.float32)
+        return 0.97 * _histogram(bins, weight.astype(np.float32)) + 0.03 * overall
+
+    own = likelihood(seeds["skin"])[bins]
     enough_face = skin.sure.sum() > 40
-    level = np.median(likelihood["skin"][skin.sure]) if enough_face else np.percentile(overall[body], 80)
+    level = np.median(own[skin.sure]) if enough_face else np.percentile(overall[bins[body]], 80)
     gaussian = skin.likelihood * level
-    likelihood["skin"] = 0.6 * gaussian + 0.4 * likelihood["skin"]
-    likelihood["skin"] = np.where(neck_zone, np.maximum(likelihood["skin"], gaussian), likelihood["skin"])
+    own = 0.6 * gaussian + 0.4 * own
+    own = np.where(neck_zone, np.maximum(own, gaussian), own)
+    weighted = {"skin": np.power(own + 1e-7, _SHARPNESS) * priors["skin"]}
+    for name in CLASSES[1:]:
+        weighted[name] = np.power(likelihood(seeds[name]) + 1e-7, _SHARPNESS)[bins] * priors[name]
     guide = grey(person.small)
     radius = max(2, int(0.035 * person.shoulder_width * person.scale))
     for last in (False, False, True):
-        evidence = np.stack([np.power(likelihood[c] + 1e-7, 0.6) * priors[c] for c in CLASSES])
-        evidence = (evidence / (evidence.sum(0) + 1e-12)).astype(np.float32)
-        posterior = np.stack([guided_filter(guide, layer, radius, 4e-4) for layer in evidence]).clip(1e-4, 1)
+        evidence = cv2.merge([weighted[c].astype(np.float32) for c in CLASSES])
+        evidence /= evidence.sum(-1, keepdims=True) + 1e-12
+        posterior = np.stack(cv2.split(guided_filter(guide, evidence, radius, 4e-4))).clip(1e-4, 1)
         posterior /= posterior.sum(0)
         if last:
             break
@@ -313,7 +322,7 @@ def _posterior(
             if name == "hair":  # only what hangs together with the head
                 weight = connected_to(weight > 0, seeds["hair"])
             if weight.sum() >= 25:
-                likelihood[name] = 0.97 * _histogram(bins, weight.astype(np.float32))[bins] + 0.03 * overall
+                weighted[name] = np.power(likelihood(weight) + 1e-7, _SHARPNESS)[bins] * priors[name]
     return posterior
 
 

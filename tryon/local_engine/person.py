@@ -16,12 +16,28 @@ from tryon.errors import TryOnError
 
 from . import nets as networks
 from .geometry import polygon_mask, unit
-from .imaging import Array, components, dilate, erode, grab_cut, grey, grow, guided_filter, resize
-from .joints import ARMS, JOINT_COUNT, L_ANKLE, L_HIP, L_KNEE, L_SHOULDER, R_ANKLE, R_HIP, R_KNEE, R_SHOULDER
+from .imaging import Array, components, dilate, erode, extent, grey, guided_filter, quick_cut, resize
+from .joints import (
+    ARMS,
+    JOINT_COUNT,
+    L_ANKLE,
+    L_HIP,
+    L_KNEE,
+    L_SHOULDER,
+    LEGS,
+    NOSE,
+    R_ANKLE,
+    R_HIP,
+    R_KNEE,
+    R_SHOULDER,
+)
 from .nets import Face, Nets, Pose
 
 SMALLEST_SIDE = 256  # pixels of the photo's shorter side
 SMALLEST_SHOULDERS = 40  # pixels between the shoulder joints
+_CHILDS_HEIGHT = 20.5  # nose to ankles by eyes to mouth: adults about 25, ten years about 21, six years about 18
+_CHILDS_FACE = 0.41  # eyes to mouth by half the trunk or 0.7 of the shoulders, the larger: adults up to 0.39
+_ONE_COLOUR = 4  # of 255, in each channel
 ANALYSIS_SIDE = 512  # long side of the crop used for matte and body parts
 
 
@@ -143,16 +159,18 @@ class Person:
         return out
 
 
-def analyse(photo: Array, models_dir: str | Path | None = None, strict: bool = True) -> Person:
+def analyse(
+    photo: Array, models_dir: str | Path | None = None, strict: bool = True, child_sized: str = "allow"
+) -> Person:
     """Everything the warp needs to know about the person in ``photo`` (RGB uint8, at most about 1,024 pixels).
 
-    Raises TryOnError: image_too_small, no_person, several_people, face_only, turned_away, not_upright. With
-    ``strict`` off (a person in a product photo) only image_too_small, no_person and face_only are raised.
+    Raises TryOnError: image_too_small, no_person, several_people, face_only, turned_away, not_upright, child_sized.
+    With ``strict`` off (a person in a product photo) only image_too_small, no_person and face_only are raised.
     """
     from .parsing import parse  # parsing needs the types above
 
     nets = networks.load(models_dir)
-    person, pose, face = locate(nets, photo, strict)
+    person, pose, face = locate(nets, photo, strict, child_sized)
     person = _crop(person, pose)
     _cut_out(nets, person, pose, strict and face is None)
     mesh = None
@@ -164,7 +182,9 @@ def analyse(photo: Array, models_dir: str | Path | None = None, strict: bool = T
     return person
 
 
-def locate(nets: Nets, photo: Array, strict: bool = True) -> tuple[Person, Pose, Face | None]:
+def locate(
+    nets: Nets, photo: Array, strict: bool = True, child_sized: str = "allow"
+) -> tuple[Person, Pose, Face | None]:
     """The quality gate: find the one person and refuse what cannot work. Points are in the whole photo."""
     height, width = photo.shape[:2]
     if min(height, width) < SMALLEST_SIDE:
@@ -188,16 +208,64 @@ def locate(nets: Nets, photo: Array, strict: bool = True) -> tuple[Person, Pose,
         torso=float(np.linalg.norm(hips - shoulders)),
     )  # fmt: skip
     if strict:
-        _refuse(person, pose, face)
+        _refuse(nets, person, pose, face)
     _let_hidden_arms_hang(person)
     visible = person.visibility
     person.hips_visible = bool(min(visible[L_HIP], visible[R_HIP]) > 0.3 and hips[1] < height * 0.99)
     person.knees_visible = bool(min(visible[L_KNEE], visible[R_KNEE]) > 0.3)
     person.ankles_visible = bool(min(visible[L_ANKLE], visible[R_ANKLE]) > 0.25)
+    if (
+        strict
+        and child_sized != "allow"
+        and face is not None
+        and not is_drawn(photo, face)
+        and has_childs_proportions(person, face)
+    ):
+        if child_sized == "refuse":
+            raise TryOnError("child_sized", "the head is large for the body, as a child's is")
+        person.warnings.append("child_sized")
     return person, pose, face
 
 
-def _refuse(person: Person, pose: Pose, face: Face | None) -> None:
+def is_drawn(photo: Array, face: Face) -> bool:
+    """A face of one colour, as is drawn over a hidden one: its size is that of the cover and says nothing."""
+    x0, y0, x1, y1 = (max(0, round(float(edge))) for edge in face.box)
+    pixels = photo[y0:y1, x0:x1].reshape(-1, 3).astype(np.int16)
+    if not len(pixels):
+        return False
+    alike = (np.abs(pixels - np.median(pixels, axis=0)) <= _ONE_COLOUR).all(axis=1)
+    return float(alike.mean()) > 0.55
+
+
+def has_childs_proportions(person: Person, face: Face) -> bool:
+    """A head that is large for the body. It tells no age: a camera held high does the same to an adult.
+
+    Measured by the distance from the eyes to the mouth, which neither hair nor hat hides.
+    """
+    eyes_to_mouth = float(np.linalg.norm(face.points[:2].mean(0) - face.points[3]))
+    if not person.hips_visible:
+        return False
+    if person.ankles_visible and thighs_hang(person):
+        ankles = (person.joints[L_ANKLE] + person.joints[R_ANKLE]) / 2
+        return float(np.linalg.norm(ankles - person.joints[NOSE])) < _CHILDS_HEIGHT * eyes_to_mouth
+    return eyes_to_mouth > _CHILDS_FACE * max(0.5 * person.torso, 0.7 * person.shoulder_width)
+
+
+def sits(person: Person) -> bool:
+    """Hips and knees are seen and a thigh does not hang down."""
+    return person.hips_visible and person.knees_visible and not thighs_hang(person)
+
+
+def thighs_hang(person: Person) -> bool:
+    for leg in LEGS.values():
+        thigh = person.joints[leg.knee] - person.joints[leg.hip]
+        hanging = float(thigh @ person.down)
+        if hanging < 0.82 * float(np.hypot(*thigh)) or hanging < 0.45 * person.torso:
+            return False
+    return True
+
+
+def _refuse(nets: Nets, person: Person, pose: Pose, face: Face | None) -> None:
     height = person.photo.shape[0]
     width = person.shoulder_width
     shoulders_seen = min(person.visibility[L_SHOULDER], person.visibility[R_SHOULDER])
@@ -211,7 +279,10 @@ def _refuse(person: Person, pose: Pose, face: Face | None) -> None:
     if spine[1] < 0.6 * np.hypot(*spine):
         raise TryOnError("not_upright", "the body axis is more than 53 degrees off vertical")
     if face is None and pose.score < 0.97:
-        raise TryOnError("no_person", f"no face, pose score {pose.score:.2f}")
+        # a cut-out face costs the pose network some of its certainty, and the other one none: the trunk is all person
+        trunk = _share_of_trunk(person, networks.person_probability(nets, person.photo))
+        if pose.score < 0.88 or trunk < 0.97:
+            raise TryOnError("no_person", f"no face, pose score {pose.score:.2f}, trunk {trunk:.2f}")
     if person.joints[L_SHOULDER, 0] < person.joints[R_SHOULDER, 0]:
         raise TryOnError("turned_away", "taken from behind")
 
@@ -235,8 +306,9 @@ def _crop(person: Person, pose: Pose) -> Person:
     """Cut the photo down to the person's box with room for wide garments and for background to fill from."""
     height, width = person.photo.shape[:2]
     seen = person.joints[person.visibility > 0.2]
-    ys, xs = np.nonzero(pose.mask > 0.3)
-    points = np.vstack([seen, np.stack([xs, ys], 1)]) if len(xs) else seen
+    box = extent(pose.mask > 0.3)
+    corners = [] if box is None else [[[box[1].start, box[0].start], [box[1].stop - 1, box[0].stop - 1]]]
+    points = np.vstack([seen, *corners])
     margin = 0.45 * person.shoulder_width
     left, top = np.maximum(0, np.floor(points.min(0) - margin)).astype(int)
     right, bottom = np.minimum([width, height], np.ceil(points.max(0) + margin)).astype(int)
@@ -255,9 +327,7 @@ def _cut_out(nets: Nets, person: Person, pose: Pose, face_missing: bool) -> None
     shape, width = person.shape, person.shoulder_width
     x, y = person.origin
     selfie = networks.person_probability(nets, person.photo)[y : y + shape[0], x : x + shape[1]]
-    corners = person.joints[[R_SHOULDER, L_SHOULDER, L_HIP, R_HIP]]
-    torso = polygon_mask(shape, corners) > 0.5
-    if face_missing and torso.any() and selfie[torso].mean() < 0.4:
+    if face_missing and _share_of_trunk(person, selfie) < 0.4:
         raise TryOnError("no_person", "the networks disagree about what is in the picture")
     probability = np.clip(0.5 * selfie + 0.5 * pose.mask, 0, 1).astype(np.float32)
     person.scale = min(1.0, ANALYSIS_SIDE / max(shape))
@@ -265,11 +335,17 @@ def _cut_out(nets: Nets, person: Person, pose: Pose, face_missing: bool) -> None
     person.small = resize(person.picture, small_shape)
     voted = resize(probability, small_shape)
     person.mask = _sharpen(person, voted, max(3, int(0.05 * width * person.scale)))
-    enlarged = guided_filter(grey(person.picture), grow(person.mask, shape), max(2, int(3 / person.scale)), 1e-3)
+    enlarged = guided_filter(grey(person.small), person.mask, 3, 1e-3, grey(person.picture))
     person.matte = np.clip((enlarged - 0.08) / 0.84, 0, 1)
     luma = person.small[person.mask > 0.5]
     if len(luma) and float(luma.mean()) < 45:
         person.warnings.append("photo_dark")
+
+
+def _share_of_trunk(person: Person, probability: Array) -> float:
+    """How much of the trunk is a person by ``probability``, which has the shape of ``person.picture``."""
+    trunk = polygon_mask(person.shape, person.joints[[R_SHOULDER, L_SHOULDER, L_HIP, R_HIP]]) > 0.5
+    return float(probability[trunk].mean()) if trunk.any() else 1.0
 
 
 def _sharpen(person: Person, voted: Array, band: int) -> Array:
@@ -277,7 +353,7 @@ def _sharpen(person: Person, voted: Array, band: int) -> Array:
     trimap[erode(voted > 0.55, band) > 0] = cv2.GC_FGD
     trimap[dilate(voted > 0.35, band) == 0] = cv2.GC_BGD
     mask = (voted > 0.5).astype(np.float32)
-    cut = grab_cut(person.small, trimap, 2)
+    cut = quick_cut(person.small, trimap)
     if cut is not None:
         agreement = float((cut * mask).sum() / (np.maximum(cut, mask).sum() + 1e-6))
         if agreement > 0.85:

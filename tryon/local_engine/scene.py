@@ -7,7 +7,24 @@ from functools import cached_property
 import numpy as np
 
 from .body import Body
-from .imaging import Array, Shape, blur, dilate, erode, grey, grow, guided_filter, lab_to_rgb, push_pull, resize, to_lab
+from .geometry import smoothstep
+from .imaging import (
+    Array,
+    Shape,
+    blur,
+    dilate,
+    drop_specks,
+    erode,
+    grey,
+    grow,
+    guided_filter,
+    lab_to_rgb,
+    magnitude,
+    push_pull,
+    resize,
+    spread,
+    to_lab,
+)
 from .joints import OTHER, SIDES
 from .parsing import certain_skin
 from .person import ArmZone, Parts, Person, Zones
@@ -33,12 +50,16 @@ class Scene:
 
     def soft(self, mask: Array) -> Array:
         """A part's mask with its border laid on the picture's edges."""
-        radius = max(2, int(2.5 / self.person.scale))
-        return np.clip((guided_filter(self._guide, self.enlarge(mask), radius, 6e-4) - 0.12) / 0.76, 0, 1)
+        laid = guided_filter(self._small_guide, mask.astype(np.float32), 2, 6e-4, self._guide)
+        return np.clip((laid - 0.12) / 0.76, 0, 1)
 
     @cached_property
     def _guide(self) -> Array:
         return grey(self.person.picture)
+
+    @cached_property
+    def _small_guide(self) -> Array:
+        return grey(self.person.small)
 
     @cached_property
     def skin(self) -> Array:
@@ -55,21 +76,24 @@ class Scene:
         for mask in measured:
             usual = np.median(small[mask > 0], 0)
             limit = float(np.clip(0.5 * np.hypot(*(usual - 128)), 7, 12))
-            distance = np.minimum(distance, np.linalg.norm(small - usual, axis=-1) / limit)
+            distance = np.minimum(distance, magnitude(small - usual) / limit)
         alike = 1 - np.clip((blur(distance, 0.8) - 1) / 0.5, 0, 1)
         return np.asarray(self.skin * self.enlarge(alike))
 
     @cached_property
     def hair(self) -> Array:
-        return self.soft(self.parts.hair)
+        zones = self.zones
+        hangs = self.parts.hair & (zones.axial < 0.95) & (zones.lateral < 0.75)  # as far as hair falls
+        return self.soft(drop_specks(hangs, 0.02))
+
+    @cached_property
+    def solid(self) -> Array:
+        """0 on the rim of the person, which mixes with the background: a halo in front of new cloth."""
+        return np.asarray(smoothstep(0.35, 0.8, self.person.matte))
 
     @cached_property
     def face(self) -> Array:
         return self.enlarge(self.parts.face)
-
-    @cached_property
-    def lab(self) -> Array:
-        return to_lab(self.person.picture).astype(np.float32)
 
     @cached_property
     def axial(self) -> Array:
@@ -86,6 +110,10 @@ class Scene:
     @cached_property
     def hand(self) -> Array:
         return self.enlarge(self.zones.hand)
+
+    @cached_property
+    def leg(self) -> Array:
+        return self.enlarge(self.zones.leg)
 
     @cached_property
     def background(self) -> Array:
@@ -128,7 +156,7 @@ class SkinColours:
         from_face = lab_to_rgb(parts.skin_lab)
         neck_median = self._median(neck)
         fallback = from_face * 0.93 if neck_median is None else neck_median
-        self.neck_field = push_pull(self._small, neck) if neck.sum() >= 60 else self._flat(fallback)
+        self.neck_field = spread(self._small, neck) if neck.sum() >= 60 else self._flat(fallback)
         self.arm_masks = {}
         medians = {}
         for side in SIDES:

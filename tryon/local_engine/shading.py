@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .imaging import Array, blur, erode
+from .imaging import Array, blur, erode, extent, magnitude, to_lab
 from .mesh import Layer
 from .scene import Scene
 
@@ -12,13 +12,14 @@ from .scene import Scene
 def photo_light(scene: Scene, part: str, fold_strength: float = 0.8, form_strength: float = 0.42) -> Array:
     """Factor per pixel from the clothes worn in the photo (``part``: "upper" or "lower").
 
-    Only plain clothes tell the light: the more pattern, the weaker the factor.
+    Made at analysis size: folds are soft. Only plain clothes tell the light: the more pattern, the weaker the factor.
     """
-    if scene.person.light is not None:
-        return scene.person.light
-    width, lab = scene.width, scene.lab
-    worn = scene.enlarge(getattr(scene.parts, part)) > 0.6
-    cloth = erode(worn, 2).astype(np.float32)
+    person = scene.person
+    if person.light is not None:
+        return person.light
+    width, lab = scene.width * person.scale, to_lab(person.small).astype(np.float32)
+    worn = getattr(scene.parts, part)
+    cloth = erode(worn, 1).astype(np.float32)
     if cloth.sum() <= 50:
         return np.ones(scene.shape, np.float32)
     wide = 0.11 * width
@@ -28,20 +29,23 @@ def photo_light(scene: Scene, part: str, fold_strength: float = 0.8, form_streng
     folds = (blur(lightness, 0.012 * width) - low) * cloth
     on_cloth = cloth > 0
     chroma = blur(lab[..., 1:] * cloth[..., None], wide) / weight[..., None]
-    pattern = float(np.linalg.norm(lab[..., 1:] - chroma, axis=-1)[on_cloth].mean())
+    pattern = float(magnitude(lab[..., 1:] - chroma)[on_cloth].mean())
     plainness = float(np.clip(1.6 - pattern / 4, 0, 1) * np.clip(2.2 - float(folds[on_cloth].std()) / 0.06, 0, 1))
     fold = np.exp(np.clip(folds, -0.22, 0.16) * fold_strength * plainness)
     form = np.exp(np.clip((low - np.median(low[on_cloth])) * cloth, -0.3, 0.18) * form_strength * max(0.35, plainness))
     form = blur(np.where(on_cloth, form, 1).astype(np.float32), 0.03 * width)
-    inner = blur(erode(worn, max(2, int(0.035 * width))).astype(np.float32), 0.03 * width)
-    return (1 + (np.where(on_cloth, fold, 1) * form - 1) * inner).astype(np.float32)
+    inner = blur(erode(worn, max(1, int(0.035 * width))).astype(np.float32), 0.03 * width)
+    return scene.enlarge(1 + (np.where(on_cloth, fold, 1) * form - 1) * inner)
 
 
 def exposure(scene: Scene) -> float:
     """A dim photo gets a dimmer garment. Dark clothes in a bright room do not make a photo dim."""
     if scene.person.drawn:
         return 1.0
-    return float(np.clip(np.percentile(scene.lab[::4, ::4, 0], 98) / 235, 0.82, 1.0))
+    brightest = float(np.percentile(to_lab(scene.person.small[::2, ::2])[..., 0], 98))
+    if brightest < 150:  # nothing in the picture is bright: it is the light
+        return float(np.clip(brightest / 200, 0.5, 0.82))
+    return float(np.clip(brightest / 235, 0.82, 1.0))
 
 
 def shadow_of(mask: Array, drop: float, spread: float) -> Array:
@@ -49,15 +53,21 @@ def shadow_of(mask: Array, drop: float, spread: float) -> Array:
     shifted = np.zeros_like(mask)
     pixels = max(0, int(drop))
     shifted[pixels:] = mask[: mask.shape[0] - pixels]
-    return np.clip(blur(shifted, spread), 0, 1)
+    return np.clip(blur(shifted, spread) * 1.03 - 0.03, 0, 1)  # it ends somewhere
 
 
 def over(below: Array, colour: Array, alpha: Array) -> Array:
     """``colour`` on top of ``below``; changes and returns ``below``."""
-    below += (colour - below) * alpha[..., None]
+    box = extent(alpha)
+    if box is not None:
+        below[box] += (colour[box] - below[box]) * alpha[box][..., None]
     return below
 
 
 def paint(below: Array, layer: Layer, factor: Array) -> Array:
-    """A lit garment layer on top of ``below``."""
-    return over(below, np.clip(layer.colour * factor[..., None], 0, 255), layer.alpha)
+    """A lit garment layer on top of ``below``; changes and returns ``below``."""
+    box = extent(layer.alpha)
+    if box is not None:
+        lit = np.clip(layer.colour[box] * factor[box][..., None], 0, 255)
+        below[box] += (lit - below[box]) * layer.alpha[box][..., None]
+    return below

@@ -60,7 +60,9 @@ def _control_points(body: Body, garment: Garment, marks: TopLandmarks, fit: Fit)
         pairs.append(_seam_point(marks, fit, side))
     for i in [*range(0, SIDE_ROWS, 4), SIDE_ROWS - 1]:
         left, right = (marks.sides["L"][i], fit.sides["L"][i]), (marks.sides["R"][i], fit.sides["R"][i])
-        pairs += [left, right, ((left[0] + right[0]) / 2, fit.middle[i])]
+        middle = (left[0] + right[0]) / 2
+        pairs += [left, right, (middle, fit.middle[i])]
+        pairs += _print_points(marks, fit, i, middle)
     neck_middle = (marks.neck["L"] + marks.neck["R"]) / 2
     head = body.person.head
     if marks.collar is not None:
@@ -74,6 +76,21 @@ def _control_points(body: Body, garment: Garment, marks: TopLandmarks, fit: Fit)
     elif (neck := front_neck(body, marks, fit)) is not None:
         pairs.append((np.array([marks.centre_x, neck[0]]), neck[1]))
     return np.array([a for a, _ in pairs], float), np.array([b for _, b in pairs], float)
+
+
+def _print_points(marks: TopLandmarks, fit: Fit, i: int, middle: Array) -> list[tuple[Array, Array]]:
+    """On a wide chest the cloth at the sides gives way, so that a print in the middle keeps its proportions."""
+    if not 0 < i <= SIDE_ROWS // 2:
+        return []
+    source, target = marks.sides["R"][i] - marks.sides["L"][i], fit.sides["R"][i] - fit.sides["L"][i]
+    across = float(np.hypot(*target)) / max(1.0, float(np.hypot(*source)))
+    tall = max(1.0, float((marks.sides["L"][i] - marks.sides["L"][0])[1]))
+    down = float(np.hypot(*(fit.middle[i] - fit.middle[0]))) / tall
+    share = down / across
+    if share > 0.95:
+        return []
+    share = max(0.72, share)
+    return [(middle + source * u, fit.middle[i] + target * u * share) for u in (-0.27, 0.27)]
 
 
 def _slope_points(body: Body, garment: Garment, marks: TopLandmarks, fit: Fit, side: str) -> list[tuple[Array, Array]]:
@@ -161,18 +178,20 @@ def _cloth_coordinates(grid: Array, marks: TopLandmarks) -> Array:
 def _sleeve_mesh(body: Body, marks: TopLandmarks, fit: Fit, side: str, sleeve: Sleeve) -> MeshPart:
     wearer, width = OTHER[side], body.width
     arm = body.arms[wearer]
-    relative = sleeve.length / marks.length
+    length = max(own.length for own in marks.sleeves.values())  # two sleeves of one garment end alike
+    relative = length / marks.length
     if relative > _LONG_SLEEVE:
         end = arm.total
     else:
-        end = float(np.clip(sleeve.length * fit.down_scale * 0.97 + 0.06 * width, 0.16 * arm.total, arm.total))
+        end = float(np.clip(length * fit.down_scale * 0.97 + 0.06 * width, 0.16 * arm.total, arm.total))
     along = np.linspace(0, 1, SLEEVE_ROWS)
     distance = end * along
     centre, normal, outer, inner = arm.at(distance)
     wider = _sleeve_ease(sleeve, marks, fit, relative, along, (outer + inner) / 2, width)
-    upper_edge = centre + normal * (outer + wider * 0.9)[:, None]
+    above, below = (0.4, 1.5) if relative < 0.5 else (0.8, 1.2)  # cloth hangs: a wide sleeve is wide below the arm
+    upper_edge = centre + normal * (outer + wider * above)[:, None]
     under_normal = _under_normal(body, arm, wearer, distance, normal)
-    under_edge = centre - under_normal * (inner + wider * 1.1)[:, None]
+    under_edge = centre - under_normal * (inner + wider * below)[:, None]
     joined = smoothstep(0, 0.75 if relative < 0.5 else 0.30, along)[:, None]
     under_edge = (1 - joined) * (fit.armpit[side] + (centre - centre[0]) * 0.8) + joined * under_edge
     # near the armpit the sleeve goes on behind the torso, so that no gap opens between them
@@ -189,7 +208,18 @@ def _sleeve_mesh(body: Body, marks: TopLandmarks, fit: Fit, side: str, sleeve: S
         rows = getattr(part, name)
         setattr(part, name, np.concatenate([rows, (rows[-1] + (rows[-1] - rows[-2]) * 0.9)[None]]).astype(rows.dtype))
     part.side, part.reach = wearer, end
+    if not marks.low_armpits:
+        part.clip = _sleeve_outline(sleeve)
     return part
+
+
+def _sleeve_outline(sleeve: Sleeve) -> Array:
+    """Polygon in the garment's picture: beside the armpit the mesh must not reach over into the garment's body."""
+    across = sleeve.over - sleeve.under
+    over, under = sleeve.over + 0.08 * across, sleeve.under - 0.012 * across
+    first, last = over[0] - (over[1] - over[0]), over[-1] + (over[-1] - over[-2])
+    inner_first, inner_last = under[0] - (under[1] - under[0]), under[-1] + 0.3 * (under[-1] - under[-2])
+    return np.vstack([first[None], over, last[None], inner_last[None], under[::-1], inner_first[None]])
 
 
 def _sleeve_ease(

@@ -10,9 +10,20 @@ import numpy as np
 from tryon.errors import TryOnError
 
 from . import person as persons
-from .imaging import Array, closing, components, ellipse, fills_border, grey, guided_filter, largest_component, opening
+from .imaging import (
+    Array,
+    closing,
+    components,
+    ellipse,
+    fills_border,
+    grey,
+    guided_filter,
+    largest_component,
+    opening,
+    to_lab,
+)
 from .joints import ARMS
-from .person import Person
+from .person import Person, Zones
 
 
 def cut_from_person(picture: Array, category: str | None, models_dir: str | Path | None) -> tuple[Array, str]:
@@ -46,7 +57,10 @@ def _cloth(person: Person, category: str) -> Array:
         mask = parts.upper | parts.lower
     else:
         mask = parts.upper.copy()
-        if parts.hem is not None:
+        hem = _hem_line(person, zones)
+        if hem is not None:
+            mask &= ~(zones.axial > hem)
+        elif parts.hem is not None:
             mask &= ~((zones.axial > parts.hem + 0.10) & (zones.arm > 1.2))
     for side in ARMS:
         sleeve, arm = parts.sleeve[side], zones.arms[side]
@@ -59,6 +73,29 @@ def _cloth(person: Person, category: str) -> Array:
         beyond = arm.along(upper / (upper + lower)) > sleeve + 0.07
         mask &= ~((nearest < 1.35) & beyond & ((zones.lateral > 0.36) | (nearest < 0.9)))
     return mask
+
+
+def _hem_line(person: Person, zones: Zones) -> float | None:
+    """Axial position of the clearest line across the hips: where a top ends over trousers of the same colour."""
+    lab = to_lab(person.small).astype(np.float32)
+    middle = (person.mask > 0.5) & (zones.lateral < 0.34) & (zones.arm > 1.2) & (zones.hand > 1.3)
+    steps = np.arange(0.66, 1.20, 0.01)
+    rows = np.full((len(steps), 3), np.nan)
+    for i, axial in enumerate(steps):
+        row = middle & (np.abs(zones.axial - axial) < 0.008)
+        if row.sum() > 8:
+            rows[i] = np.median(lab[row], 0)
+    reach = 4
+    strength = np.zeros(len(steps))
+    for i in range(reach, len(steps) - reach):
+        window = rows[i - reach : i + reach]
+        if not np.isnan(window).any():
+            strength[i] = np.linalg.norm(window[:reach].mean(0) - window[reach:].mean(0))
+    clear = np.flatnonzero(strength > max(2.0, 0.4 * float(strength.max())))
+    if not len(clear):
+        return None
+    first = clear[0]  # below the hem come belts and pockets
+    return float(steps[first + int(np.argmax(strength[first : first + 2 * reach]))])
 
 
 def _smooth(person: Person, mask: Array) -> Array:
