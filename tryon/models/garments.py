@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -67,6 +68,32 @@ class Garment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.variant})" if self.variant else self.name
+
+
+def former_path(former: FormerPicture, filename: str) -> str:
+    return f"former/{uuid.uuid4().hex}{_suffix(filename)}"
+
+
+class FormerPicture(models.Model):
+    """A picture that a garment had before an edited one was put in its place. It can come back."""
+
+    garment = models.ForeignKey(Garment, on_delete=models.CASCADE, related_name="former_pictures")
+    image = models.FileField(storage=garment_storage, upload_to=former_path, max_length=200)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    replaced_at = models.DateTimeField(auto_now_add=True)
+    replaced_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("former picture")
+        verbose_name_plural = _("former pictures")
+        ordering = ["-replaced_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.garment}, {self.replaced_at:%Y-%m-%d}"
 
 
 class PresetModel(models.Model):

@@ -43,9 +43,13 @@ class Shopper(models.Model):
 
 
 class Consent(models.Model):
-    """Evidence of one agreement: which words, in which language, naming which providers, when, through which door."""
+    """Evidence of one agreement: which words, in which language, naming which providers, when, through which door.
 
-    shopper = models.ForeignKey(Shopper, on_delete=models.CASCADE, related_name="consents")
+    It outlives its shopper for ``CONSENT_RETENTION_DAYS``: ``subject`` is then all that is left, an id without a name.
+    """
+
+    shopper = models.ForeignKey(Shopper, on_delete=models.SET_NULL, null=True, blank=True, related_name="consents")
+    subject = models.UUIDField(null=True, editable=False)
     version = models.CharField(max_length=16)
     text = models.TextField()
     language = models.CharField(max_length=16)
