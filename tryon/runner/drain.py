@@ -1,7 +1,8 @@
 """One drain carries many rows at once. Threads talk to providers and files; this thread alone owns the database.
 
 Rows come in through ``claim``, wait in a heap until their next step is due, run that step in a lane of threads, and
-their outcomes are written in group commits. Poll times live in memory: a poll costs no write.
+their outcomes are written in group commits. Poll times live in memory: a poll costs no write. While the database is
+away nothing new is begun, and what came back is kept until it can be written.
 """
 
 from __future__ import annotations
@@ -17,205 +18,348 @@ import socket
 import threading
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import FrameType
 from typing import Any
 
-from django.db import transaction
-from django.utils import timezone
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
 
-from tryon.choices import ProviderStatus, Status
+from tryon.choices import Status
 from tryon.conf import conf
-from tryon.models import FINAL, TryOnOutput, TryOnResult
-from tryon.providers.base import CallStyle, Provider, ProviderError
-from tryon.runner import claim, decide, steps
-from tryon.runner.delivery import Stored, discard, outputs_of
-from tryon.runner.history import fast_latency
+from tryon.errors import DATABASE_AWAY
+from tryon.models import TryOnResult
+from tryon.providers import get_provider
+from tryon.providers.base import CallStyle, Provider
+from tryon.runner import accounts, claim, clock, decide, routing, steps
+from tryon.runner.commits import Commits
+from tryon.runner.history import Latencies
+from tryon.runner.lanes import Gate, lanes, pace_of
+from tryon.runner.outcomes import Outcomes
 
 logger = logging.getLogger("tryon.runner")
 
 BUDGET_SECONDS = 45.0  # then hand over to a fresh task: well inside the queue's timeout
 IDLE_SECONDS = 2.0
 TICK_SECONDS = 0.1
-LINGER_SECONDS = 0.02  # outcomes that arrive together are written together
-COMMIT_SIZE = 100
-POLLING_THREADS = 64
-BLOCKING_THREADS = 64
-MAX_HELD = 5000
+LOOK_SECONDS = 1.0  # at the accounts, which other processes change too
+HINT_SECONDS = 0.25
+PARKED_SECONDS = 0.25  # steps without a place are tried again at the latest
+STOP_SECONDS = 8.0  # after SIGTERM; a call that is still running then is left to itself
+AWAY_SECONDS = 120.0  # longest that outcomes are kept for a database that is away
 HAND_OVER = timedelta(seconds=5)
-
-
-def cpu_threads() -> int:
-    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-
-
-class Lane:
-    """A bounded set of threads for one style of provider, so that a slow call never delays another style."""
-
-    def __init__(self, name: str, threads: int, room: int) -> None:
-        self.pool = ThreadPoolExecutor(threads, thread_name_prefix=f"tryon-{name}")
-        self.threads = threads
-        self.room = room  # rows the drain may hold for this lane
-        self.held = 0
-        self.running = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a thread brought back about a job."""
-
-    job: steps.Job
-    value: steps.Submitted | steps.Polled | Exception
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One decided move, waiting for the next group commit."""
-
-    job: steps.Job
-    status: Status
-    fields: dict[str, Any]
-    stored: tuple[Stored, ...] = ()
+URGENT_SECONDS = 600.0  # a result that is gone after this is fetched before anything else
 
 
 class Drain:
-    """``run()`` returns True when rows are left for another drain."""
+    """``run()`` returns True when rows are left for another drain. ``stopping`` is asked whether to end."""
 
-    def __init__(self, *, budget: float = BUDGET_SECONDS, idle: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self, *, budget: float = BUDGET_SECONDS, idle: float = IDLE_SECONDS, stopping: Callable[[], bool] | None = None
+    ) -> None:
         self.owner = f"{socket.gethostname()[:20]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.budget, self.idle = budget, idle
         self.slot = ""
-        self.stopping = False
+        self.stop_at: float | None = None  # monotonic: told to end
+        self.dead = False  # our lease ran out: nothing new, and what is left is written as far as it is still ours
+        self.ending = False  # our time is up, or we were told to stop
+        self.away_since: float | None = None
         self.jobs: dict[uuid.UUID, steps.Job] = {}
         self.heap: list[tuple[float, int, steps.Job]] = []
         self.order = itertools.count()
-        self.outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        self.writes: list[Write] = []
-        self.first_write = 0.0
-        self.next_claim = 0.0
-        cores = cpu_threads()
-        self.lanes = {
-            CallStyle.POLLING: Lane("polling", POLLING_THREADS, MAX_HELD),
-            CallStyle.BLOCKING: Lane("blocking", BLOCKING_THREADS, BLOCKING_THREADS),
-            CallStyle.CPU: Lane("cpu", cores, cores),
-        }
+        self.unsent: dict[CallStyle, set[uuid.UUID]] = {style: set() for style in CallStyle}  # claimed, no thread yet
+        self.parked: dict[CallStyle, deque[tuple[float, int, steps.Job]]] = {style: deque() for style in CallStyle}
+        # not a SimpleQueue: CPython's waits for ever when its timeout runs out before it has begun to wait
+        self.arrived: queue.Queue[tuple[steps.Job, Any] | None] = queue.Queue()
+        self.lanes = lanes()
+        self.gates: dict[str, Gate] = {}
+        self.waits: dict[str, float] = {}  # alias -> monotonic time when claiming makes sense again
+        self.commits = Commits(self.owner, self.drop, self.schedule)
+        self.outcomes = Outcomes(self, Latencies())
+        self._asked_to_stop = stopping or (lambda: False)
+        self._next: dict[str, float] = defaultdict(float)
+        self._unsure = False  # a claim may have been written whose answer we did not get
 
     # ------------------------------------------------------------ the loop
 
     def run(self) -> bool:
-        slot = claim.acquire_slot(self.owner, timezone.now())
+        slot = claim.acquire_slot(self.owner, clock.now())
         if slot is None:
             return False
         self.slot = slot
         try:
-            with _sigterm(self._stop):
+            with _sigterm(self._told_to_stop):
                 self._loop()
         finally:
             for lane in self.lanes.values():
-                lane.pool.shutdown(wait=False, cancel_futures=True)
-            claim.give_back(self.owner, [job.row for job in self.jobs.values() if not job.sent])
-            claim.release_slot(self.slot, self.owner)
-        # a row that waits longer is found by the watchdog
-        return TryOnResult.objects.due(timezone.now() + HAND_OVER).exists()
+                lane.close()
+            left = self._let_go()
+        return left
 
-    def _stop(self) -> None:
-        self.stopping = True
+    def stop(self) -> None:
+        """From another thread."""
+        self._told_to_stop()
+        self.arrived.put(None)  # whoever waits for a step looks up
+
+    def _told_to_stop(self) -> None:
+        """Takes no lock: the handler of a signal may run while this thread holds it. Seen within half a second."""
+        self.stop_at = self.stop_at or time.monotonic()
+
+    @property
+    def stopping(self) -> bool:
+        return self.stop_at is not None or self.dead
 
     def _loop(self) -> None:
         start = last_work = time.monotonic()
-        next_beat = 0.0
         while True:
             now = time.monotonic()
-            ending = self.stopping or now - start > self.budget
-            if now >= next_beat:
-                if not self._beat():
-                    return
-                next_beat = now + conf.LEASE_SECONDS / 3
-            self._collect(wait=self._wait())
-            if self.writes and (ending or self._commit_due()):
-                self._commit()
-            if not ending:
-                if now >= self.next_claim:
-                    full = self._claim() >= claim.BATCH // 2
-                    self.next_claim = now if full else now + TICK_SECONDS
+            if self._asked_to_stop():
+                self._told_to_stop()
+            self.ending = self.stopping or now - start > self.budget
+            self._collect(wait=self._wait(now))
+            if self.away_since is None or now >= self._next["database"]:
+                try:
+                    self._with_database()
+                    self.away_since = None
+                except DATABASE_AWAY as error:
+                    self._lost_database(error)
+            if not self.stopping and self.away_since is None:
                 self._dispatch()
             if self.jobs:
                 last_work = now
-            running = any(lane.running for lane in self.lanes.values())
-            if not running and not self.writes and (ending or now - last_work > self.idle):
+            if self._is_done(last_work):
                 return
 
-    def _beat(self) -> bool:
-        now = timezone.now()
-        if not claim.heartbeat(self.slot, self.owner, now):
-            logger.warning("drain %s was taken for dead and stops", self.owner)
-            self.jobs.clear()
-            self.heap.clear()
+    def _is_done(self, last_work: float) -> bool:
+        now = time.monotonic()
+        if self.stop_at is not None and now - self.stop_at > STOP_SECONDS:
+            return True
+        if self.away_since is not None and now - self.away_since > AWAY_SECONDS:
+            return True
+        if self.commits.waiting:
             return False
-        claim.reap(now)
-        claim.expire(now)
+        if not self.ending:
+            return not self.jobs and not self._running() and now - last_work > self.idle
+        # short steps go on as long as a long one runs; then everything is handed over
+        if self._running(slow=True):
+            return False
+        self.stop_at = self.stop_at or now
+        return not self._running()
+
+    def _running(self, *, slow: bool = False) -> bool:
+        return any(lane.running for style, lane in self.lanes.items() if not slow or style != CallStyle.POLLING)
+
+    def _with_database(self) -> None:
+        now = time.monotonic()
+        if self._every("beat", conf.LEASE_SECONDS / 3) and not self.dead:
+            self._beat()
+        if self.commits.is_due or (self.ending and self.commits.waiting) or self.away_since is not None:
+            self.commits.write()
+        if self._every("accounts", LOOK_SECONDS):
+            self.outcomes.tell_accounts()
+            self._look_at_accounts()
+        if conf.PUBLIC_URL and self._every("hints", HINT_SECONDS):
+            self._look_for_hints()
+        if not self.ending and now >= self._next["claim"]:
+            taken = self._claim()
+            blocked = not taken and any(until > now for until in self._closings())
+            pause = 0.0 if taken >= claim.BATCH // 2 else TICK_SECONDS * (3 if blocked else 1)
+            self._next["claim"] = now + pause
+
+    def look_soon(self) -> None:
+        """At the accounts: something has just been heard."""
+        self._next["accounts"] = 0.0
+
+    def _every(self, name: str, seconds: float) -> bool:
+        now = time.monotonic()
+        if now < self._next[name]:
+            return False
+        self._next[name] = now + seconds
         return True
 
-    def _wait(self) -> float:
-        until = self.next_claim
-        if self.heap:
-            until = min(until, self.heap[0][0])
-        if self.writes:
-            until = min(until, self.first_write + LINGER_SECONDS)
-        return min(0.5, max(0.001, until - time.monotonic()))
+    def _lost_database(self, error: Exception) -> None:
+        now = time.monotonic()
+        if self.away_since is None:
+            logger.error("the database is away (%s): %s outcomes wait", type(error).__name__, self.commits.waiting)
+            self.away_since = now
+        self._unsure = True
+        self._next["database"] = now + min(5.0, 0.2 + (now - self.away_since) / 4)
+        with contextlib.suppress(Exception):
+            connection.close()
+
+    def _beat(self) -> None:
+        if not claim.heartbeat(self.slot, self.owner, clock.now()):
+            logger.warning("drain %s was taken for dead and stops", self.owner)
+            self.dead = True
+            return
+        now = clock.now()
+        if self._unsure and self.away_since is None:
+            claim.put_back_unknown(self.owner, set(self.jobs))
+            self._unsure = False
+        claim.reap(now)
+        claim.expire(now)
+        claim.end_orphans(now)
+        routing.move_on(now)
+
+    def _let_go(self) -> bool:
+        """Give back what others can go on with. A database that is away learns it from the end of our lease."""
+        try:
+            if not self.dead:
+                claim.give_back(self.owner, [job.row for job in self.jobs.values() if not job.sent])
+                claim.release_slot(self.slot, self.owner)
+            # a row that waits longer is found by the watchdog
+            return TryOnResult.objects.due(clock.now() + HAND_OVER).exists()
+        except DATABASE_AWAY as error:
+            self._lost_database(error)
+            return False
+
+    def _wait(self, now: float) -> float:
+        if self.ending and not self._running() and not self.commits.waiting:
+            return 0.001
+        until = now + 0.5
+        if not self.stopping:
+            until = min(until, self._next["claim"], self.heap[0][0] if self.heap else until)
+        if self.commits.waiting:
+            until = min(until, self.commits.due_at)
+        if self.away_since is not None:
+            until = max(until, self._next["database"])
+        return min(0.5, max(0.001, until - now))
 
     # ------------------------------------------------------------ in
 
     def _claim(self) -> int:
-        wanted = dict.fromkeys(self.lanes, 0)
+        now = time.monotonic()
+        closed = [alias for alias, gate in self.gates.items() if gate.closed_until > now]
+        closed += [alias for alias, until in self.waits.items() if until > now]
 
-        def has_room(provider: Provider) -> bool:
-            lane = self.lanes[provider.style]
-            if lane.held + wanted[provider.style] >= lane.room:
-                return False
-            wanted[provider.style] += 1
-            return True
+        def room(provider: Provider, queued: bool) -> int:
+            lane, gate = self.lanes[provider.style], self.gates.get(provider.alias)
+            if gate is not None and gate.trial:
+                return 0 if any(job.provider is provider for job in self.jobs.values()) else 1
+            free = lane.room - lane.held
+            if not queued:
+                return free
+            # were we killed, nobody would know of a claimed row whether it was sent: few wait for a thread
+            unsent = len(self.unsent[provider.style])
+            return min(free, 2 * lane.threads - unsent) if unsent <= lane.threads else 0
 
-        claimed = claim.claim(self.owner, timezone.now(), has_room)
-        for item in claimed:
-            self._hold(item)
-        return len(claimed)
+        found = claim.claim(self.owner, clock.now(), room, self._hold, closed=closed)
+        for alias, seconds in found.waits.items():
+            self.waits[alias] = now + seconds
+        return found.count
+
+    def _closings(self) -> list[float]:
+        """Until when providers get nothing new."""
+        return [*self.waits.values(), *(gate.closed_until for gate in self.gates.values())]
 
     def _hold(self, item: claim.Claimed) -> None:
-        status = Status.SUBMITTING if item.was == Status.QUEUED else item.was
-        job = steps.Job(item.row, item.provider, status, item.row.provider_job_id, item.row.submitted_at)
-        job.row.attempts += item.was in (Status.QUEUED, Status.SUBMITTING)
+        row, was = item.row, item.was
+        job = steps.Job(row, item.provider, Status.SUBMITTING if was == Status.QUEUED else was, item.entry)
+        job.job_id, job.submitted_at = row.provider_job_id, row.submitted_at
+        job.outputs = steps.from_json(row.fetching)
+        job.may_send = lambda: not self.stopping
+        self.jobs[row.pk] = job
+        self.lanes[item.provider.style].held += 1
+        if job.status == Status.SUBMITTING:
+            self.unsent[item.provider.style].add(row.pk)
+        if was == Status.SUBMITTING:
+            over = decide.after_takeover(paid=item.provider.paid, attempts=row.attempts, max_attempts=conf.MAX_ATTEMPTS)
+            if over:
+                self.outcomes.end(job, over)
+                return
+        row.attempts += was in (Status.QUEUED, Status.SUBMITTING)
+        wait = 0.0
+        if item.send_at:
+            wait = item.send_at - clock.now().timestamp()
+            job.send_at = time.time() + wait
+            job.pace = pace_of(item.provider) if item.provider.rate else None
+        self.schedule(job, max(0.0, wait - steps.LEAD_SECONDS))
+
+    def adopt(self, job: steps.Job) -> None:
+        """A row that becomes ours by the very write that says so."""
         self.jobs[job.row.pk] = job
         self.lanes[job.provider.style].held += 1
-        if item.was == Status.SUBMITTING:
-            over = decide.after_takeover(paid=job.provider.paid)
-            if over:
-                self._write(job, over.status, error_code=over.code, error_detail=over.detail)
-                return
-        self._schedule(job, 0.0)
 
-    def _schedule(self, job: steps.Job, seconds: float) -> None:
-        heapq.heappush(self.heap, (time.monotonic() + seconds, next(self.order), job))
+    def schedule(self, job: steps.Job, seconds: float) -> None:
+        urgent = job.outputs and steps.expires_within(job.outputs, URGENT_SECONDS)
+        when = 0.0 if urgent and seconds <= 0 else time.monotonic() + seconds
+        job.turn = next(self.order)
+        heapq.heappush(self.heap, (when, job.turn, job))
+
+    def drop(self, job: steps.Job) -> None:
+        self.unsent[job.provider.style].discard(job.row.pk)
+        if self.jobs.pop(job.row.pk, None):
+            lane = self.lanes[job.provider.style]
+            lane.held -= 1
+            if lane.room <= lane.threads:  # a place is free that may have been waited for
+                self._next["claim"] = 0.0
+
+    # ------------------------------------------------------------ steps
+
+    def gate(self, provider: Provider) -> Gate:
+        if provider.alias not in self.gates:
+            self.gates[provider.alias] = Gate(provider)
+        return self.gates[provider.alias]
 
     def _dispatch(self) -> None:
-        """Start every step that is due and whose lane has a free thread."""
+        """Start every step that is due, whose lane has a free thread and whose account may be called.
+
+        Near the end of the drain's time only short ones: long ones would keep the next drain waiting.
+        """
         put_back = []
+        full: set[tuple[str, bool]] = set()
+        if self._every("parked", PARKED_SECONDS):
+            for style in self.parked:
+                self._unpark(style, len(self.parked[style]))
         while self.heap and self.heap[0][0] <= time.monotonic():
-            entry = heapq.heappop(self.heap)
-            job = entry[2]
-            if job.row.pk not in self.jobs or job.busy:
+            when, number, job = heapq.heappop(self.heap)
+            if self.jobs.get(job.row.pk) is not job or job.busy or job.turn != number:
                 continue
-            lane = self.lanes[job.provider.style]
-            if lane.running >= lane.threads:
-                put_back.append(entry)
+            lane, gate = self.lanes[job.provider.style], self.gate(job.provider)
+            polls = job.status != Status.SUBMITTING
+            quick = polls or job.provider.style == CallStyle.POLLING
+            if lane.running >= lane.threads or (gate.alias, polls) in full or (self.ending and not quick):
+                self.parked[job.provider.style].append((when, number, job))
                 continue
-            job.busy = True
-            lane.running += 1
-            lane.pool.submit(self._step, job)
+            wait = gate.wait(poll=polls and bool(job.job_id))
+            if wait != 0.0:
+                full.add((gate.alias, polls))
+                if wait is None:
+                    self.parked[job.provider.style].append((when, number, job))
+                else:
+                    put_back.append((time.monotonic() + wait, number, job))
+                continue
+            if gate.trial and not self._may_try(gate, job):
+                gate.close(LOOK_SECONDS)
+                put_back.append((when, number, job))
+                continue
+            job.busy, job.late = True, time.monotonic() - when if when else 0.0
+            self._leaves(job)
+            gate.start(poll=polls and bool(job.job_id))
+            lane.submit(lambda job=job: self._step(job))  # type: ignore[misc]
         for entry in put_back:
             heapq.heappush(self.heap, entry)
+
+    def _leaves(self, job: steps.Job) -> None:
+        unsent = self.unsent[job.provider.style]
+        if job.row.pk in unsent:
+            unsent.remove(job.row.pk)
+            if len(unsent) == self.lanes[job.provider.style].threads:
+                self._next["claim"] = 0.0
+
+    def _unpark(self, style: CallStyle, count: int) -> None:
+        """Steps that were due and found no place: as many as may find one now."""
+        for _ in range(min(count, len(self.parked[style]))):
+            heapq.heappush(self.heap, self.parked[style].popleft())
+
+    def _may_try(self, gate: Gate, job: steps.Job) -> bool:
+        try:
+            return accounts.take_trial(gate.alias, job.row.pk, clock.now())
+        except DATABASE_AWAY as error:
+            self._lost_database(error)
+            return False
 
     def _step(self, job: steps.Job) -> None:
         """In a thread."""
@@ -223,131 +367,68 @@ class Drain:
             value: Any = steps.submit(job) if job.status == Status.SUBMITTING else steps.poll(job)
         except Exception as error:  # noqa: BLE001 - decide.py sorts them; a thread must always answer
             value = error
-        self.outcomes.put(Outcome(job, value))
-
-    # ------------------------------------------------------------ out
+        self.arrived.put((job, value))
 
     def _collect(self, wait: float) -> None:
         with contextlib.suppress(queue.Empty):
-            self._settle(self.outcomes.get(timeout=wait))
-            while len(self.writes) < COMMIT_SIZE:
-                self._settle(self.outcomes.get_nowait())
+            arrived = self.arrived.get(timeout=wait)
+            while arrived is not None:
+                self._settle(*arrived)
+                arrived = None if self.commits.is_full else self.arrived.get_nowait()
 
-    def _settle(self, outcome: Outcome) -> None:
-        job, value = outcome.job, outcome.value
+    def _settle(self, job: steps.Job, value: Any) -> None:
         job.busy = False
         self.lanes[job.provider.style].running -= 1
-        if job.row.pk not in self.jobs:
-            return
-        if isinstance(value, steps.Submitted):
-            self._submitted(job, value)
-        elif isinstance(value, steps.Polled):
-            self._polled(job, value)
-        elif job.status == Status.SUBMITTING:
-            self._submit_failed(job, value)
-        else:
-            self._poll_failed(job, value)
+        warmed = self.gate(job.provider).is_warm
+        self.outcomes.settle(job, value)
+        gate = self.gate(job.provider)
+        self._unpark(job.provider.style, 2 if warmed == gate.is_warm else len(self.parked[job.provider.style]))
 
-    def _submitted(self, job: steps.Job, value: steps.Submitted) -> None:
-        now = timezone.now()
-        made: dict[str, Any] = {"warnings": list(value.submission.warnings), "engine_version": value.submission.version}
-        if value.submission.job_id is None:
-            self._write(job, Status.SUCCEEDED, stored=value.stored, submitted_at=now, **made)
-            return
-        job.status, job.job_id, job.submitted_at = Status.PROCESSING, value.submission.job_id, now
-        wait = decide.first_poll(fast_latency(job.provider.alias, job.row.operation))
-        self._write(
-            job,
-            Status.PROCESSING,
-            provider_job_id=job.job_id,
-            submitted_at=now,
-            next_at=now + timedelta(seconds=wait),
-            **made,
-        )
-        self._schedule(job, wait)
+    # ------------------------------------------------------------ what others say
 
-    def _polled(self, job: steps.Job, value: steps.Polled) -> None:
-        update = value.update
-        if update.status == ProviderStatus.SUCCEEDED:
-            self._write(job, Status.SUCCEEDED, stored=value.stored)
-        elif update.status in (ProviderStatus.FAILED, ProviderStatus.CANCELED, ProviderStatus.BLOCKED):
-            error = update.error or ProviderError("provider_down", f"the provider says: {update.status}")
-            target = {ProviderStatus.BLOCKED: Status.BLOCKED, ProviderStatus.CANCELED: Status.CANCELED}
-            self._fail(job, target.get(update.status, Status.FAILED), error.code, error.detail, error.params)
-        else:
-            self._poll_later(job)
+    def _look_at_accounts(self) -> None:
+        """Close the gates of accounts that are paused, open or switched off; put back what was not sent to them."""
+        now = clock.now()
+        self.outcomes.known = known = accounts.standings(now)
+        for alias in {*known, *self.gates}:
+            standing = known.get(alias, accounts.OPEN)
+            if standing.until is None and alias not in self.gates:
+                continue
+            try:
+                gate = self.gate(get_provider(alias))
+            except ImproperlyConfigured:  # no longer in the settings
+                continue
+            gate.trial = standing.trial
+            seconds = (standing.until - now).total_seconds() if standing.until else 0.0
+            gate.closed_until = time.monotonic() + min(seconds, 3600.0) if seconds > 0 else 0.0
+            if seconds > 0:
+                self._put_back(alias, min(seconds, accounts.LONGEST_PAUSE))
 
-    def _poll_failed(self, job: steps.Job, error: Exception) -> None:
-        if isinstance(error, ProviderError) and not error.retryable:
-            self._fail(job, Status.FAILED, error.code, error.detail, error.params)
-            return
-        logger.warning("poll of %s failed: %s", job.row.pk, type(error).__name__)
-        self._poll_later(job)
+    def _put_back(self, alias: str, seconds: float) -> None:
+        unsent = [
+            job
+            for job in self.jobs.values()
+            if job.provider.alias == alias and job.status == Status.SUBMITTING and not job.busy and not job.sent
+        ]
+        if unsent:
+            claim.put_back(self.owner, [job.row for job in unsent], clock.now() + timedelta(seconds=min(seconds, 5.0)))
+            for job in unsent:
+                self.drop(job)
 
-    def _poll_later(self, job: steps.Job) -> None:
-        now = timezone.now()
-        if now >= job.row.deadline_at:
-            self._fail(job, Status.FAILED, "timed_out", "the provider did not finish before the deadline", {})
-            return
-        elapsed = (now - (job.submitted_at or now)).total_seconds()
-        self._schedule(job, decide.next_poll(elapsed))
-
-    def _submit_failed(self, job: steps.Job, error: Exception) -> None:
-        decision = decide.after_submit_error(
-            error, attempts=job.row.attempts, max_attempts=conf.MAX_ATTEMPTS, paid=job.provider.paid and job.sent
-        )
-        if not isinstance(error, ProviderError) and not hasattr(error, "code"):
-            logger.error("submit of %s failed", job.row.pk, exc_info=error)
-        if isinstance(decision, decide.Again):
-            next_at = timezone.now() + timedelta(seconds=decision.seconds)
-            self._write(job, Status.QUEUED, next_at=next_at, lease_owner="", error_code=getattr(error, "code", ""))
-        else:
-            self._fail(job, decision.status, decision.code, decision.detail, getattr(error, "params", {}))
-
-    def _fail(self, job: steps.Job, status: Status, code: str, detail: str, params: dict[str, Any]) -> None:
-        self._write(job, status, error_code=code, error_detail=detail[:500], error_params=params)
-
-    def _write(self, job: steps.Job, status: Status, *, stored: tuple[Stored, ...] = (), **fields: Any) -> None:
-        if not self.writes:
-            self.first_write = time.monotonic()
-        self.writes.append(Write(job, status, fields, stored))
-        if status != Status.PROCESSING:
-            self._drop(job)
-
-    def _drop(self, job: steps.Job) -> None:
-        if self.jobs.pop(job.row.pk, None):
-            lane = self.lanes[job.provider.style]
-            lane.held -= 1
-            if lane.room <= lane.threads:  # a place is free that may have been waited for
-                self.next_claim = 0.0
-
-    def _commit_due(self) -> bool:
-        return len(self.writes) >= COMMIT_SIZE or time.monotonic() - self.first_write >= LINGER_SECONDS
-
-    def _commit(self) -> None:
-        """Write what was decided, each move fenced by our lease. A move that finds no row leaves no file behind."""
-        writes, self.writes = self.writes, []
-        lost: list[Write] = []
-        with transaction.atomic():
-            for write in writes:
-                if not self._apply(write):
-                    lost.append(write)
-        for write in lost:
-            discard(write.stored)
-            self._drop(write.job)
-
-    def _apply(self, write: Write) -> bool:
-        pk = write.job.row.pk
-        if write.status not in FINAL:
-            return bool(TryOnResult.objects.filter(pk=pk).move(write.status, held_by=self.owner, **write.fields))
-        if not claim.end(write.job.row, write.status, held_by=self.owner, **write.fields):
-            return False
-        TryOnOutput.objects.bulk_create(outputs_of(pk, write.stored))
-        return True
+    def _look_for_hints(self) -> None:
+        """Webhooks that came in: ask about these jobs now."""
+        rows = TryOnResult.objects.filter(lease_owner=self.owner, hinted_at__isnull=False, next_at__isnull=False)
+        for pk, hinted_at in rows.values_list("pk", "hinted_at"):
+            job = self.jobs.get(pk)
+            if job is not None and job.hinted_at != hinted_at and job.status == Status.PROCESSING:
+                job.hinted_at = hinted_at
+                self.schedule(job, 0.0)
+        if not self.stopping:
+            self.outcomes.verify_uncertain()
 
 
 @contextlib.contextmanager
-def _sigterm(handler: Any) -> Any:
+def _sigterm(handler: Callable[[], None]) -> Iterator[None]:
     """Call ``handler`` on SIGTERM while inside. Signals reach the main thread only; elsewhere nothing is changed."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import override
 
 from tryon.choices import Category, Operation, ProviderStatus, Status
-from tryon.models import TryOnResult
+from tryon.models import LedgerEntry, TryOnResult
 from tryon.providers.base import (
-    Charged,
     ImageInput,
     Output,
     Provider,
@@ -20,92 +24,206 @@ from tryon.providers.base import (
     TryOnRequest,
     Update,
 )
+from tryon.runner import crash
+from tryon.runner.callbacks import webhook_url
 from tryon.runner.delivery import Stored, deliver
+from tryon.runner.lanes import Pace
 
-DELIVERIES = 3  # of one finished picture
-PAUSE_SECONDS = 1.0  # between two of them, when the provider answered with the result at once
+DELIVERIES = 3  # of one finished result whose file is bad
+PAUSE_SECONDS = 1.0  # at least, between two of them
+TOO_LATE_SECONDS = 1.0  # a reserved time that was missed by this is given up: other machines count on it
+WORDS_ONLY = frozenset({Operation.GENERATE_AUDIO})  # nobody makes a sound from a picture
+LEAD_SECONDS = 0.25  # a request with a time of its own is made this long before it leaves
 
 
-@dataclass(slots=True)
+class NotSent(ProviderError):
+    """The drain is ending: the request was made and did not leave."""
+
+
+@dataclass(slots=True, eq=False)
 class Job:
     """A claimed row in the hands of a drain."""
 
     row: TryOnResult
     provider: Provider
-    status: Status  # as the database has it
+    status: Status  # as the database has it, or will have it after the next commit
+    entry: LedgerEntry | None = None
+    send_at: float = 0.0  # seconds since the epoch, by this machine's clock
     job_id: str = ""
     submitted_at: datetime | None = None
+    outputs: tuple[Output, ...] = ()  # paid results that are not fetched yet
+    credits: float | None = None  # what the provider said it took
     sent: bool = False  # the submit has begun: from here on its outcome may be unknown
     busy: bool = False
-    lost: int = 0  # deliveries of a finished picture that failed
+    turn: int = 0  # the one entry of the drain's heap that counts
+    polls: int = 0  # questions asked about it
+    late: float = 0.0  # seconds that its last step waited for a thread after its time
+    lost: int = 0  # deliveries of a finished result that brought a bad file
+    hinted_at: datetime | None = None
+    progress: float | None = None
+    progress_at: float = 0.0
+    pace: Pace | None = None
+    may_send: Callable[[], bool] = field(default=lambda: True)
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
     submission: Submission
-    stored: tuple[Stored, ...]  # not empty: the provider answered with the pictures
+    stored: tuple[Stored, ...] = ()  # not empty: the provider answered with the pictures themselves
+    failure: Exception | None = None  # of keeping them
 
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    update: Update
-    stored: tuple[Stored, ...]
+    """``update`` None: only what was known already was fetched."""
+
+    update: Update | None
+    stored: tuple[Stored, ...] = ()
+    failure: Exception | None = None  # of fetching what is ready
 
 
 def submit(job: Job) -> Submitted:
-    request = build_request(job.row)
-    job.sent = True
-    with override("en"):
+    request = build_request(job.row, webhook_url(job.row, job.provider))
+    with override("en"), _leaving(job):
         submission = job.provider.submit(request)
-    if submission.job_id is not None:
-        return Submitted(submission, ())
-    while True:
-        try:
-            return Submitted(submission, tuple(_deliver(job, submission.outputs)))
-        except ProviderError as error:
-            if not error.retryable or error.charged != Charged.YES:
-                raise
-        time.sleep(PAUSE_SECONDS)  # nobody can ask again for this result: it is tried here or lost
+    crash.point("answered")
+    if submission.job_id is not None or any(output.data is None for output in submission.outputs):
+        return Submitted(submission)  # an address is written down before anything is fetched from it
+    stored, failure = _fetch(job, submission.outputs)
+    return Submitted(submission, stored, failure)
 
 
 def poll(job: Job) -> Polled:
-    update = job.provider.poll(job.job_id, operation=Operation(job.row.operation))
-    if update.status != ProviderStatus.SUCCEEDED:
-        return Polled(update, ())
-    return Polled(update, tuple(_deliver(job, update.outputs)))
-
-
-def _deliver(job: Job, outputs: tuple[Output, ...]) -> list[Stored]:
-    """A failure is retryable twice; a job is then asked again, which may give a fresh address."""
+    """Ask, and fetch what is ready. What was ready before and can't be asked for again is fetched as it was known."""
+    if not job.job_id:
+        return Polled(None, *_fetch(job, job.outputs))
+    job.polls += 1
     try:
-        return deliver(job.row.pk, job.row.attempts, outputs, provider=job.provider)
-    except ProviderError as error:
-        job.lost += 1
-        if error.charged != Charged.YES or (error.retryable and job.lost < DELIVERIES):
+        update = job.provider.poll(job.job_id, operation=Operation(job.row.operation))
+    except ProviderError:
+        if not job.outputs:
             raise
-        raise ProviderError(error.code, f"paid but not fetched: {error.detail}", charged=Charged.YES) from error
+        return Polled(None, *_fetch(job, job.outputs))
+    if update.status != ProviderStatus.SUCCEEDED:
+        return Polled(update)
+    crash.point("polled")
+    return Polled(update, *_fetch(job, update.outputs))
 
 
-def build_request(row: TryOnResult) -> TryOnRequest:
-    """Read the pictures of a row. Its related rows are already loaded. Raises ProviderError when a file is gone."""
+@contextmanager
+def _leaving(job: Job) -> Iterator[None]:
+    """Around a submit: it leaves at its time, not at all when the drain is ending, and we know whether it left."""
+    if not job.provider.tells_when_sent:
+        _leave(job)
+        yield
+        return
+    from tryon.providers.http import before_paid  # slow to import, and not needed by web pages
+
+    token = before_paid.set(lambda: _leave(job))
+    try:
+        yield
+    finally:
+        before_paid.reset(token)
+
+
+def _leave(job: Job) -> None:
+    while (wait := job.send_at - time.time()) > 0 and job.may_send():
+        time.sleep(min(wait, 0.5))
+    if job.pace and job.pace.is_tight and time.time() - job.send_at > TOO_LATE_SECONDS:
+        raise NotSent("provider_down", "not sent: its time has passed", retryable=True)
+    while job.may_send() and job.pace and (wait := job.pace.take()) > 0:
+        time.sleep(min(wait, 0.5))
+    if not job.may_send():
+        raise NotSent("provider_down", "not sent: the worker is ending", retryable=True)
+    job.sent = True
+    crash.point("sending")
+
+
+def _fetch(job: Job, outputs: tuple[Output, ...]) -> tuple[tuple[Stored, ...], Exception | None]:
+    operation = Operation(job.row.operation)
+    try:
+        sent = sent_hashes(job.row)
+        found = deliver(job.row.pk, job.row.attempts, outputs, provider=job.provider, operation=operation, sent=sent)
+    except Exception as error:  # noqa: BLE001 - a storage may raise anything; what was paid must not be lost by it
+        return (), error
+    return tuple(found), None
+
+
+def is_ours(failure: Exception) -> bool:
+    """Our storage failed, or we are busy: tried again until it works. Otherwise the provider's file is at fault."""
+    return not isinstance(failure, ProviderError)
+
+
+def sent_hashes(row: TryOnResult) -> frozenset[str]:
+    """Of the pictures that went out: a provider that sends one of them back has done nothing."""
     preset = row.preset_model
+    files = [row.photo.file if row.photo else None, preset.image if preset and not preset.mannequin else None]
+    found = set()
+    for file in filter(None, files):
+        try:
+            found.add(hashlib.sha256(_read(file)).hexdigest())
+        except OSError:
+            continue
+    return frozenset(found)
+
+
+# ---------------------------------------------------------------- results that wait
+
+
+def as_json(outputs: tuple[Output, ...]) -> list[dict[str, Any]]:
+    """Addresses of paid results, for ``TryOnResult.fetching``. Bytes are not kept there."""
+    return [
+        {
+            "url": output.url,
+            "mime": output.mime,
+            "expires_at": output.expires_at.isoformat() if output.expires_at else "",
+        }
+        for output in outputs
+        if output.url
+    ]
+
+
+def from_json(kept: Any) -> tuple[Output, ...]:
+    found = kept if isinstance(kept, list) else []
+    return tuple(
+        Output(url=item["url"], mime=item.get("mime", ""), expires_at=parse_datetime(item.get("expires_at") or ""))
+        for item in found
+        if isinstance(item, dict) and item.get("url")
+    )
+
+
+def expires_within(outputs: tuple[Output, ...], seconds: float) -> bool:
+    limit = datetime.now(UTC).timestamp() + seconds
+    return any(output.expires_at is not None and output.expires_at.timestamp() < limit for output in outputs)
+
+
+# ---------------------------------------------------------------- the request
+
+
+def build_request(row: TryOnResult, webhook: str = "") -> TryOnRequest:
+    """Read the pictures of a row. Its related rows are already loaded. Raises ProviderError when a file is gone."""
+    preset, operation = row.preset_model, Operation(row.operation)
     person = row.photo.file if row.photo else preset.image if preset and not preset.mannequin else None
     try:
         return TryOnRequest(
-            operation=Operation(row.operation),
+            operation=operation,
             person=ImageInput.from_bytes(_read(person)) if person else None,
-            garment=ImageInput.from_bytes(_read(row.garment.image)),
+            garment=None if operation in WORDS_ONLY else ImageInput.from_bytes(_read(row.garment.image)),
             category=Category(row.garment.category),
             options=row.options,
             mannequin=preset.mannequin if preset and not row.photo else "",
             description=str(row.garment),
             reference=row.pk.hex,
+            picture=ImageInput.from_bytes(_read(row.source.file)) if row.source else None,
+            mask=ImageInput.from_bytes(_read(row.mask)) if row.mask else None,
+            webhook_url=webhook,
         )
     except OSError as error:
         raise ProviderError("gone", f"a picture is missing: {type(error).__name__}") from error
 
 
-def _read(file: object) -> bytes:
-    with file.open("rb") as stream:  # type: ignore[attr-defined]
+def _read(file: Any) -> bytes:
+    # not file.open(): once it was read, a file that is gone meanwhile is a ValueError there
+    with file.storage.open(str(file.name), "rb") as stream:
         data: bytes = stream.read()
     return data
