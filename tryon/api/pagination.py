@@ -37,8 +37,8 @@ class GarmentPages(CheckedCursorPagination):
         return position.isascii() and position.isdigit() and int(position[:20]) < 2**63
 
 
-class TryOnPages(CheckedCursorPagination):
-    ordering = ("-created_at", "-id")
+class NewestFirst(CheckedCursorPagination):
+    ordering: tuple[str, ...] = ("-created_at", "-id")
 
     def position_is_valid(self, position: str) -> bool:
         try:
@@ -46,3 +46,7 @@ class TryOnPages(CheckedCursorPagination):
         except ValueError:
             return False
         return moment is not None and moment.tzinfo is not None
+
+
+class LastPublishedFirst(NewestFirst):
+    ordering = ("-published_at", "-id")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.core.files.uploadedfile import InMemoryUploadedFile
 from django.utils.http import parse_header_parameters
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
@@ -28,17 +30,14 @@ def check_announced(request: Request) -> None:
         length = int(meta.get("CONTENT_LENGTH") or 0)
     except ValueError:
         raise ParseError from None
-    if is_multipart(request):
-        if length > conf.MAX_UPLOAD_MB * MEGABYTE + MAX_FORM_BYTES:
+    kind = str(meta.get("CONTENT_TYPE", "")).lower()
+    if kind.startswith(("multipart/", "image/")):
+        if length > conf.MAX_UPLOAD_MB * MEGABYTE + (MAX_FORM_BYTES if kind.startswith("multipart/") else 0):
             raise TryOnError("file_size_too_large", f"body of {length} bytes", limit=conf.MAX_UPLOAD_MB)
-        if length == 0 or len(request.META["CONTENT_TYPE"]) > MAX_CONTENT_TYPE:
+        if length == 0 or len(kind) > MAX_CONTENT_TYPE:
             raise ParseError
     elif length > MAX_FORM_BYTES:
         raise ParseError
-
-
-def is_multipart(request: Request) -> bool:
-    return str(request.META.get("CONTENT_TYPE", "")).lower().startswith("multipart/")
 
 
 class JSONParser(parsers.JSONParser):
@@ -66,13 +65,35 @@ class MultiPartParser(parsers.MultiPartParser):
     ) -> parsers.DataAndFiles[Any, Any]:
         _kind, parameters = parse_header_parameters(media_type or "")
         watched = _Watched(stream, f"--{parameters.get('boundary', '')}--".encode("ascii", "replace"))
-        result = super().parse(watched, media_type, {**(parser_context or {}), "encoding": "utf-8"})  # type: ignore[arg-type]
+        context = {**(parser_context or {}), "encoding": "utf-8"}
+        try:
+            result = super().parse(watched, media_type, context)  # type: ignore[arg-type]
+        except Exception:
+            # of the file that was just coming in nobody but its handler knows
+            for handler in context["request"].upload_handlers:
+                handler.upload_interrupted()
+            raise
         if not watched.seen:
             for name in result.files:
                 for file in result.files.getlist(name):
                     file.close()
             raise ParseError
         return result
+
+
+class ImageParser(parsers.BaseParser):
+    """A photo as the whole body, ``Content-Type: image/…``. What it is, is told by its content."""
+
+    media_type = "image/*"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        announced = int((parser_context or {})["request"].META.get("CONTENT_LENGTH") or 0)  # checked before
+        data = stream.read(announced)
+        if len(data) != announced:
+            raise ParseError
+        return {"photo": InMemoryUploadedFile(io.BytesIO(data), "photo", "photo", media_type, len(data), None)}
 
 
 class _Watched:

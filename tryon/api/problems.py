@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
-from tryon.errors import TryOnError
+from tryon.errors import AWAY_SECONDS, DATABASE_AWAY, TryOnError
 
 logger = logging.getLogger("tryon.api")
 
@@ -65,6 +65,9 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response:
     )
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
+        if error.spec.status == 429:
+            response["RateLimit-Remaining"] = "0"
+            response["RateLimit-Reset"] = str(error.retry_after)
     if auth_header := getattr(exc, "auth_header", None):
         response["WWW-Authenticate"] = auth_header
     return response
@@ -76,6 +79,9 @@ def _as_tryon_error(exc: Exception) -> TryOnError:
     if isinstance(exc, exceptions.Throttled):
         # whole seconds, rounded up, never 0: a client that waits this long is let in
         return TryOnError("throttled", retry_after=int(getattr(exc, "wait", None) or 0) + 1)
+    if isinstance(exc, DATABASE_AWAY):
+        logger.error("the database is away: %s", type(exc).__name__)
+        return TryOnError("unavailable", retry_after=AWAY_SECONDS)
     for types, code in _CODES:
         if isinstance(exc, types):
             return TryOnError(code)

@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
+from math import ceil
 from typing import Any
 
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.http import parse_etags
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
+from rest_framework.utils.encoders import JSONEncoder
 
 from tryon import links
+from tryon.admission import Quota
 from tryon.choices import Status
+from tryon.consent import Notice
 from tryon.errors import TryOnError
-from tryon.models import Garment, PresetModel, ShopperPhoto, TryOnOutput, TryOnResult
+from tryon.models import ErasureReceipt, Garment, PresetModel, ShopperPhoto, TryOnOutput, TryOnResult
 from tryon.progress import STAGES, Progress, alt_text
 
-PROGRESS_STEPS = 20  # a poll answers 304 until progress has moved by a twentieth
-LINK_REFRESH = links.LIFETIME / 2  # a 304 never leaves a client with a link that is about to run out
 SHORTEST_POLL, LONGEST_POLL = 2, 5  # seconds
 
 
@@ -33,6 +38,13 @@ def garment_body(garment: Garment, request: Request, *, available: bool) -> dict
         "thumb_url": _picture(request, "garment-picture", garment),
         "available": available,
     }
+
+
+def notice_body(notice: Notice, request: Request) -> dict[str, Any]:
+    """``html``: the same words, and where to read more."""
+    more = request.build_absolute_uri(reverse("tryon:privacy"))
+    html = format_html('<p>{}</p><p><a href="{}">{}</a></p>', notice.text, more, _("How we treat your photo"))
+    return {"version": notice.version, "text": notice.text, "html": str(html)}
 
 
 def model_body(preset: PresetModel, request: Request) -> dict[str, Any]:
@@ -62,11 +74,13 @@ def listed_progress(result: TryOnResult) -> Progress:
     return Progress(STAGES[Status(result.status)], result.progress or 0.0, None, None)
 
 
-def tryon_body(result: TryOnResult, progress: Progress, request: Request, *, signed: bool) -> dict[str, Any]:
-    """``signed``: picture links work for a few minutes without a cookie."""
+def tryon_body(
+    result: TryOnResult, progress: Progress, request: Request | HttpRequest, *, epoch: int | None
+) -> dict[str, Any]:
+    """``epoch``: of the links to pictures, which work for a few minutes without a cookie; None: by the cookie."""
     outputs = []
     if result.status == Status.SUCCEEDED:
-        outputs = [_output_body(output, result, request, signed=signed) for output in result.outputs.all()]
+        outputs = [_output_body(output, result, request, epoch) for output in result.outputs.all()]
     return {
         "id": result.pk,
         "status": result.status,
@@ -75,17 +89,21 @@ def tryon_body(result: TryOnResult, progress: Progress, request: Request, *, sig
         "eta_seconds": progress.eta_seconds,
         "queue_position": progress.queue_position,
         "created_at": result.created_at,
+        "updated_at": result.updated_at,
         "result": outputs[0] if outputs else None,
         "outputs": outputs,
         "error": _error_body(result) if result.is_final and result.error_code else None,
     }
 
 
-def _output_body(output: TryOnOutput, result: TryOnResult, request: Request, *, signed: bool) -> dict[str, Any]:
-    expires_at: datetime | None = links.signed_until() if signed else result.expires_at
+def _output_body(
+    output: TryOnOutput, result: TryOnResult, request: Request | HttpRequest, epoch: int | None
+) -> dict[str, Any]:
+    expires_at: datetime | None = result.expires_at if epoch is None else links.valid_until(epoch)
+    full, thumb = links.picture_urls(output, "full", "thumb", epoch=epoch)
     return {
-        "url": request.build_absolute_uri(links.picture_url(output, signed=signed)),
-        "thumb_url": request.build_absolute_uri(links.picture_url(output, "thumb", signed=signed)),
+        "url": request.build_absolute_uri(full),
+        "thumb_url": request.build_absolute_uri(thumb),
         "width": output.width,
         "height": output.height,
         "expires_at": expires_at,
@@ -105,25 +123,65 @@ def _error_body(result: TryOnResult) -> dict[str, Any]:
     }
 
 
-def entity_tag(body: dict[str, Any], *, signed: bool) -> str:
-    """A tag that changes with everything in ``body`` that a client acts on.
+def receipt_body(receipt: ErasureReceipt) -> dict[str, Any]:
+    counts = ("photos", "results", "pictures", "share_links", "feedback", "consents_withdrawn", "left_over")
+    return {
+        "id": receipt.pk,
+        "made_at": receipt.made_at,
+        **{name: getattr(receipt, name) for name in counts},
+        "elsewhere": receipt.elsewhere,
+    }
 
-    Progress counts in twentieths, and the estimate goes with it. Signed links differ in each answer; they count as
-    changed every ``LINK_REFRESH``, so that a client that was told "not modified" still holds a link that works.
+
+def as_json(body: dict[str, Any]) -> dict[str, Any]:
+    """The very values that go over the wire, so that they can be kept and sent again."""
+    plain: dict[str, Any] = json.loads(json.dumps(body, cls=JSONEncoder))
+    return plain
+
+
+def rate_limit(left: Quota) -> dict[str, str]:
+    """How many previews may be started today, as headers."""
+    seconds = ceil((left.resets_at - timezone.now()).total_seconds())
+    values = {"Limit": left.limit, "Remaining": left.remaining, "Reset": max(0, seconds)}
+    return {f"RateLimit-{name}": str(value) for name, value in values.items()}
+
+
+def body_tag(body: dict[str, Any]) -> str:
+    """A tag that changes with anything in ``body``."""
+    return f'"{hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()[:32]}"'
+
+
+def entity_tag(result: TryOnResult, progress: Progress, *, product: str, epoch: int | None) -> str:
+    """A strong tag: equal tags are equal bodies, so everything that may change in a body is in it.
+
+    ``product`` (the garment's name, for the words of a picture) and ``epoch`` are those of the body. A new epoch makes
+    a new tag: a client that was told "not modified" still holds a link that works for a while.
     """
-    lasting: dict[str, Any] = {**body, "progress": int(body["progress"] * PROGRESS_STEPS)}
-    del lasting["eta_seconds"]
-    if signed and body["outputs"]:
-        del lasting["result"]
-        lasting["outputs"] = [[o["url"].partition("?")[0], o["width"], o["height"], o["alt"]] for o in body["outputs"]]
-        lasting["links"] = int(timezone.now().timestamp() // LINK_REFRESH.total_seconds())
-    text = json.dumps([lasting, get_language()], sort_keys=True, default=str)
-    return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    ends = result.expires_at if epoch is None else epoch
+    shown = (product, result.preset_model_id, ends) if result.status == Status.SUCCEEDED else ()
+    lasting = (
+        result.pk,
+        result.version,
+        result.updated_at,
+        result.status,
+        progress.progress,
+        progress.eta_seconds,
+        progress.queue_position,
+        shown,
+        epoch is None,
+        get_language(),
+    )
+    return f'"{hashlib.sha256(repr(lasting).encode()).hexdigest()[:32]}"'
 
 
 def is_current(tag: str, if_none_match: str) -> bool:
     """Whether the client has this body already. Proxies that compress make tags weak; those match too."""
     return any(given == "*" or given.removeprefix("W/") == tag for given in parse_etags(if_none_match))
+
+
+def poll_headers(result: TryOnResult, progress: Progress, tag: str) -> dict[str, str]:
+    again = {} if result.is_final else {"Retry-After": str(seconds_to_next_poll(progress))}
+    return {"ETag": tag, **again}
 
 
 def seconds_to_next_poll(progress: Progress) -> int:

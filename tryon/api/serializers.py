@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
-from tryon.choices import Category
-from tryon.errors import TryOnError
+from tryon.api.fields import Filter, Flag, Id, Money, OptionsField, PhotoField, Text, Whole
+from tryon.choices import Category, FeedbackReason
+from tryon.feedback import MOST_REASONS
+from tryon.models import Review
+from tryon.providers.ssrf import Refused
+from tryon.studio.briefs import MAX_THEMES, MAX_VARIANTS
+from tryon.studio.review import Reason
+from tryon.webhooks import EVENTS, check_address
 
-MAX_ID = 2**63 - 1
-MAX_OPTIONS = 4096  # characters
+MAX_URL = 2000
+PUBLISHED = "published"
+MAX_ORDER = 10_000  # garments or products in one batch
 IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
-def validated(serializer_class: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
-    serializer = serializer_class(data=data)
+def validated(
+    serializer_class: type[serializers.Serializer[Any]], data: Any, *, partial: bool = False
+) -> dict[str, Any]:
+    """``partial``: of what may be changed, only what was given."""
+    serializer = serializer_class(data=data, partial=partial)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
 
@@ -37,68 +45,158 @@ def idempotency_key(request: Request) -> str:
     return key
 
 
-class PhotoField(serializers.Field[Any, Any, Any, Any]):
-    """A file part. What it is, is told by its content alone, later; its name and type are not looked at."""
-
-    def to_internal_value(self, data: Any) -> UploadedFile[Any]:
-        if not isinstance(data, UploadedFile):
-            raise TryOnError("unsupported_media_type", "the photo is not a file part of a multipart request")
-        return data
-
-
-class OptionsField(serializers.Field[Any, Any, Any, Any]):
-    """An object of provider options; in a form, as JSON text. The provider judges names and values."""
-
-    default_error_messages = {"invalid": gettext_lazy("Not a JSON object that we can take.")}
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        try:
-            value = json.loads(data) if isinstance(data, str) else data
-            # what no database stores: NaN and infinity, lone surrogates, the null character
-            text = json.dumps(value, allow_nan=False, ensure_ascii=False)
-            text.encode()
-        except (ValueError, TypeError, RecursionError):
-            self.fail("invalid")
-        if not isinstance(value, dict) or len(text) > MAX_OPTIONS or "\\u0000" in text:
-            self.fail("invalid")
-        return value
-
-
 class GarmentQuery(serializers.Serializer[Any]):
-    category = serializers.ChoiceField(choices=[category.value for category in Category], required=False)
-    product = serializers.CharField(max_length=200, required=False)
+    category = Filter(choices=[category.value for category in Category], required=False)
+    product = Text(max_length=200, required=False)
+    active = Flag(required=False, help_text="`false`, for staff: those that are switched off.")
 
 
 class ConfigQuery(serializers.Serializer[Any]):
-    product = serializers.CharField(required=False, allow_blank=True)
-    variant = serializers.CharField(required=False, allow_blank=True)
+    product = Text(required=False, allow_blank=True)
+    variant = Text(required=False, allow_blank=True)
+
+
+class ConsentQuery(serializers.Serializer[Any]):
+    consent_version = Text(max_length=64, required=False)
 
 
 class PhotoUpload(serializers.Serializer[Any]):
-    photo = PhotoField()
-    consent_version = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
+    """A photo: a file, or the https address of one."""
+
+    photo = PhotoField(required=False)
+    photo_url = Text(max_length=MAX_URL, required=False)
+    consent_version = Text(max_length=64, required=False, allow_blank=True, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        exactly_one(attrs, ("photo", "photo_url"))
+        return attrs
 
 
 class TryOnWish(serializers.Serializer[Any]):
     """One garment, by product or by its own id, on one person: a new photo, an earlier one or a preset model."""
 
-    product = serializers.CharField(max_length=200, required=False)
-    variant = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
-    garment = serializers.IntegerField(min_value=1, max_value=MAX_ID, required=False)
+    product = Text(max_length=200, required=False)
+    variant = Text(max_length=100, required=False, allow_blank=True, default="")
+    garment = Id(required=False)
     photo = PhotoField(required=False)
-    photo_id = serializers.CharField(max_length=64, required=False)
-    model_id = serializers.IntegerField(min_value=1, max_value=MAX_ID, required=False)
-    consent_version = serializers.CharField(max_length=64, required=False, allow_blank=True, default="")
+    photo_url = Text(max_length=MAX_URL, required=False)
+    photo_id = Text(max_length=64, required=False)
+    model_id = Id(required=False)
+    consent_version = Text(max_length=64, required=False, allow_blank=True, default="")
     options = OptionsField(required=False, default=dict)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        _exactly_one(attrs, ("product", "garment"))
-        _exactly_one(attrs, ("photo", "photo_id", "model_id"))
+        exactly_one(attrs, ("product", "garment"))
+        exactly_one(attrs, ("photo", "photo_url", "photo_id", "model_id"))
         return attrs
 
 
-def _exactly_one(attrs: Mapping[str, Any], names: tuple[str, ...]) -> None:
+class FeedbackWord(serializers.Serializer[Any]):
+    liked = Flag()
+    reasons = serializers.ListField(
+        child=serializers.ChoiceField(choices=[reason.value for reason in FeedbackReason]),
+        required=False,
+        default=list,
+        max_length=MOST_REASONS,
+    )
+
+
+class WaitQuery(serializers.Serializer[Any]):
+    wait = Whole(min_value=0, max_value=3600, required=False, default=0)
+
+
+class GarmentForm(serializers.Serializer[Any]):
+    """A garment of a product, with its picture. An earlier one of the same product and variant is replaced."""
+
+    product = Text(max_length=200)
+    variant = Text(max_length=100, required=False, allow_blank=True, default="")
+    name = Text(max_length=200)
+    category = serializers.ChoiceField(choices=[category.value for category in Category])
+    picture = PhotoField()
+
+
+class GarmentChange(serializers.Serializer[Any]):
+    name = Text(max_length=200, required=False)
+    category = serializers.ChoiceField(choices=[category.value for category in Category], required=False)
+    active = Flag(required=False)
+
+
+class BatchOrder(serializers.Serializer[Any]):
+    """Which garments (all of some products, or by id) on which models, and how. ``dry_run`` makes and costs nothing."""
+
+    products = serializers.ListField(child=Text(max_length=200), required=False, max_length=MAX_ORDER)
+    garments = serializers.ListField(child=Id(), required=False, max_length=MAX_ORDER)
+    models = serializers.ListField(child=Id(), required=False, default=list, max_length=100)
+    generated = Flag(required=False, default=False)
+    themes = serializers.ListField(child=Text(max_length=200), required=False, default=list, max_length=MAX_THEMES)
+    variants = Whole(min_value=1, max_value=MAX_VARIANTS, required=False, default=1)
+    providers = serializers.ListField(child=Text(max_length=50), required=False, default=list, max_length=20)
+    options = OptionsField(required=False, default=dict)
+    only_missing = Flag(required=False, default=False)
+    blind = Flag(required=False, default=False)
+    first_only = Flag(required=False, default=False)
+    name = Text(max_length=200, required=False, allow_blank=True, default="")
+    max_cost = Money(required=False, allow_null=True, default=None)
+    dry_run = Flag(required=False, default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        exactly_one(attrs, ("products", "garments"))
+        return attrs
+
+
+class ShotQuery(serializers.Serializer[Any]):
+    status = Filter(
+        choices=[*(r.value for r in Review if r.value), PUBLISHED], required=False, default=Review.TO_REVIEW.value
+    )
+    batch = serializers.UUIDField(required=False)
+
+
+class Rejection(serializers.Serializer[Any]):
+    reasons = serializers.ListField(
+        child=serializers.ChoiceField(choices=[reason.value for reason in Reason]), min_length=1, max_length=10
+    )
+
+
+class Publication(serializers.Serializer[Any]):
+    """``alt`` empty: a text is made. ``first``: in front of the gallery instead of at its end."""
+
+    alt = Text(max_length=300, required=False, allow_blank=True, default="")
+    first = Flag(required=False, default=False)
+
+
+class SpendQuery(serializers.Serializer[Any]):
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+    provider = Text(max_length=50, required=False)
+
+
+class EndpointForm(serializers.Serializer[Any]):
+    """``events`` empty: all of them."""
+
+    url = Text(max_length=MAX_URL)
+    description = Text(max_length=200, required=False, allow_blank=True, default="")
+    events = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(EVENTS)), required=False, default=list, max_length=len(EVENTS)
+    )
+
+    def validate_url(self, value: str) -> str:
+        try:
+            check_address(value)
+        except Refused as error:
+            raise serializers.ValidationError(str(error)) from error
+        return value
+
+
+class EndpointChange(EndpointForm):
+    url = Text(max_length=MAX_URL, required=False)
+    enabled = Flag(required=False)
+
+
+def exactly_one(attrs: Mapping[str, Any], names: tuple[str, ...]) -> None:
     given = [name for name in names if name in attrs]
-    if len(given) != 1:
+    if not given:
+        missing = str(serializers.Field.default_error_messages["required"])
+        raise serializers.ValidationError({names[0]: [ErrorDetail(missing, code="required")]})
+    if len(given) > 1:
         message = _("Give exactly one of: %(names)s.") % {"names": ", ".join(names)}
-        raise serializers.ValidationError({name: [message] for name in given or names[:1]})
+        raise serializers.ValidationError({name: [message] for name in given})
