@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from tryon.admin.pictures import SMALL_SIDE
+from tryon.admin.pictures import SMALL_SIDE, for_shop
 from tryon.choices import Operation, Status
-from tryon.models import LIVE, Garment, TryOnOutput, TryOnResult
+from tryon.models import LIVE, Batch, Garment, Review, TryOnOutput, TryOnResult
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     Lookups = list[tuple[str, Any]]
 
 YES_NO: list[tuple[str, Any]] = [("yes", gettext_lazy("Yes")), ("no", gettext_lazy("No"))]
-MICROSECOND = timedelta(microseconds=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # ---------------------------------------------------------------- garments
@@ -50,6 +50,32 @@ class HasShotsFilter(admin.SimpleListFilter):
         return queryset.filter(there if self.value() == "yes" else ~there)
 
 
+class ShotStateFilter(admin.SimpleListFilter):
+    """Garments of which some shot needs somebody."""
+
+    title = gettext_lazy("shots that are")
+    parameter_name = "shot"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
+        return [
+            ("review", _("To review")),
+            ("failed", _("Failed")),
+            ("stale", _("Stale: the garment has changed since")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        rows = TryOnResult.objects.filter(garment=OuterRef("pk"), shopper=None).order_by()
+        outputs = TryOnOutput.objects.filter(result__garment=OuterRef("pk"), result__shopper=None).order_by()
+        again = TryOnResult.objects.filter(again_of=OuterRef("pk"))
+        conditions = {
+            "review": Exists(outputs.filter(review=Review.TO_REVIEW.value)),
+            "failed": Exists(rows.filter(~Exists(again), status__in=[Status.FAILED, Status.BLOCKED])),
+            "stale": Exists(outputs.filter(stale_at__isnull=False, published_at__isnull=False)),
+        }
+        condition = conditions.get(self.value() or "")
+        return queryset.filter(condition) if condition else queryset
+
+
 class SmallPictureFilter(admin.SimpleListFilter):
     title = gettext_lazy("small picture")
     parameter_name = "small"
@@ -67,26 +93,46 @@ class SmallPictureFilter(admin.SimpleListFilter):
 # ---------------------------------------------------------------- shots
 
 
-def operation_of(request: HttpRequest) -> Operation:
-    """Which of the two lists is shown: on-model shots, unless the shoppers' try-ons are asked for."""
+class Shown(StrEnum):
+    """Three lists in one admin; the value is what the address says."""
+
+    SHOTS = Operation.MODEL_SHOT.value
+    EDITED = "edited"
+    SHOPPERS = Operation.TRY_ON.value
+
+    @property
+    def words(self) -> Any:
+        return _LISTS[self][0]
+
+    @property
+    def rows(self) -> Q:
+        return _LISTS[self][1]
+
+
+_LISTS: dict[Shown, tuple[Any, Q]] = {
+    Shown.SHOTS: (gettext_lazy("On-model shots"), for_shop() & Q(operation=Operation.MODEL_SHOT.value)),
+    Shown.EDITED: (gettext_lazy("Edited versions"), for_shop() & ~Q(operation=Operation.MODEL_SHOT.value)),
+    Shown.SHOPPERS: (gettext_lazy("Shopper try-ons"), ~for_shop()),
+}
+
+
+def shown_list(request: HttpRequest) -> Shown:
+    """Which list is shown: on-model shots, unless another one is asked for."""
     asked = request.GET.get("operation")
-    return Operation.TRY_ON if asked == Operation.TRY_ON.value else Operation.MODEL_SHOT
+    return Shown(asked) if asked in list(Shown) else Shown.SHOTS
 
 
 class OperationFilter(admin.SimpleListFilter):
-    """Two lists in one admin. There is no "all": shots and shoppers' try-ons are never mixed."""
+    """There is no "all": the shop's pictures and shoppers' try-ons are never mixed."""
 
     title = gettext_lazy("list")
     parameter_name = "operation"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
-        return [
-            (Operation.MODEL_SHOT.value, _("On-model shots")),
-            (Operation.TRY_ON.value, _("Shopper try-ons")),
-        ]
+        return [(shown.value, shown.words) for shown in Shown]
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        shown = operation_of(self.request)
+        shown = shown_list(self.request)
         for value, words in self.lookup_choices:
             yield {
                 "selected": value == shown,
@@ -95,7 +141,7 @@ class OperationFilter(admin.SimpleListFilter):
             }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(operation=operation_of(request).value)
+        return queryset.filter(shown_list(request).rows)
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -122,7 +168,7 @@ class PublishedFilter(admin.SimpleListFilter):
     parameter_name = "published"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
-        return YES_NO if operation_of(request) == Operation.MODEL_SHOT else []
+        return [] if shown_list(request) == Shown.SHOPPERS else YES_NO
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() not in ("yes", "no"):
@@ -151,30 +197,43 @@ class GarmentFilter(admin.SimpleListFilter):
         return queryset.filter(garment=self.garment) if self.garment else queryset.none()
 
 
-class RunFilter(admin.SimpleListFilter):
-    """The shots that one click made; see ``run_value``."""
+class BatchFilter(admin.SimpleListFilter):
+    """Reached from a batch; not offered as a list of all of them."""
 
-    title = gettext_lazy("run")
-    parameter_name = "run"
+    title = gettext_lazy("batch")
+    parameter_name = "batch"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
         value = self.value()
-        return [(value, _("The shots queued together"))] if value else []
+        return [(value, str(self.batch or _("not found")))] if value else []
+
+    @cached_property
+    def batch(self) -> Batch | None:
+        try:
+            return Batch.objects.filter(pk=UUID(self.value() or "")).first()
+        except ValueError:
+            return None
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(_run(self.value() or "")) if self.value() else queryset
+        if not self.value():
+            return queryset
+        return queryset.filter(batch=self.batch) if self.batch else queryset.none()
 
 
-def run_value(results: list[TryOnResult]) -> str:
-    """Names one run by who asked for it and when: rows of one run are made in one go by one person."""
-    times = [(result.created_at - EPOCH) // MICROSECOND for result in results]
-    return f"{results[0].requested_by_id}-{min(times)}-{max(times)}"
+class ReviewFilter(admin.SimpleListFilter):
+    title = gettext_lazy("review")
+    parameter_name = "review"
 
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
+        if shown_list(request) == Shown.SHOPPERS:
+            return []
+        return [
+            (Review.TO_REVIEW.value, _("To review")),
+            (Review.APPROVED.value, _("Approved")),
+            (Review.REJECTED.value, _("Rejected")),
+        ]
 
-def _run(value: str) -> Q:
-    try:
-        user, first, last = (int(part) for part in value.split("-"))
-        start, end = EPOCH + first * MICROSECOND, EPOCH + last * MICROSECOND
-    except (ValueError, OverflowError):
-        return Q(pk__in=[])
-    return Q(requested_by=user, created_at__range=(start, end))
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in (Review.TO_REVIEW.value, Review.APPROVED.value, Review.REJECTED.value):
+            return queryset
+        return queryset.filter(Exists(TryOnOutput.objects.filter(result=OuterRef("pk"), review=self.value())))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Count, IntegerField, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Count, IntegerField, Max, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -19,16 +19,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tryon import retention
-from tryon.admin.filters import HasShotsFilter, SmallPictureFilter, shots_made
+from tryon.admin.casting import CastingMixin, StaleMixin
+from tryon.admin.filters import HasShotsFilter, ShotStateFilter, SmallPictureFilter, shots_made
 from tryon.admin.forms import GarmentForm
 from tryon.admin.generate import GenerateShotsMixin
 from tryon.admin.panel import ShotsPanelMixin
 from tryon.admin.pictures import is_small, picture, source_url
+from tryon.admin.tools import ToolsMixin
 from tryon.admin.words import staff_text
+from tryon.caps import COUNTED
 from tryon.catalog import ProductCatalog, get_catalog
 from tryon.choices import Operation
 from tryon.garments import set_picture
-from tryon.models import Garment, PresetModel, TryOnResult
+from tryon.models import Garment, LedgerEntry, PresetModel, TryOnResult
+from tryon.studio.money import money
 
 if TYPE_CHECKING:
     from django.forms import ModelForm
@@ -39,11 +43,11 @@ if TYPE_CHECKING:
     from tryon.images.intake import Picture
 
 
-class GarmentAdminMixin(GenerateShotsMixin, ShotsPanelMixin):
+class GarmentAdminMixin(GenerateShotsMixin, ToolsMixin, CastingMixin, StaleMixin, ShotsPanelMixin):
     form = GarmentForm
-    list_display = ("thumbnail", "name_cell", "product", "category", "shots", "last_run", "active")
+    list_display = ("thumbnail", "name_cell", "product", "category", "shots", "last_run", "cost", "active")
     list_display_links = ("thumbnail", "name_cell")
-    list_filter = ["category", "active", HasShotsFilter, SmallPictureFilter]
+    list_filter = ["category", "active", HasShotsFilter, ShotStateFilter, SmallPictureFilter]
     search_fields = ["name", "product_ref", "variant"]
     list_per_page = 100
     readonly_fields = ("current_picture",)
@@ -52,7 +56,7 @@ class GarmentAdminMixin(GenerateShotsMixin, ShotsPanelMixin):
     # ------------------------------------------------------------ the list
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Garment]:
-        """Each garment with ``shots_count`` (offered models it has a shot on), ``models_count`` and ``last_run_at``."""
+        """Each with ``shots_count`` (offered models it has a shot on), ``models_count``, ``last_run_at``, ``spent``."""
         on_offered = shots_made().filter(preset_model__active=True).values("garment")
         offered = PresetModel.objects.filter(active=True).order_by().values("active")
         runs = TryOnResult.objects.filter(garment=OuterRef("pk"), operation=Operation.MODEL_SHOT.value).order_by()
@@ -61,7 +65,12 @@ class GarmentAdminMixin(GenerateShotsMixin, ShotsPanelMixin):
             shots_count=_number(on_offered.annotate(n=Count("preset_model", distinct=True))),
             models_count=_number(offered.annotate(n=Count("pk"))),
             last_run_at=Subquery(runs.values("garment").annotate(last=Max("created_at")).values("last")),
+            spent=Subquery(_spent()),
         )
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        hidden = set() if self.has_spend_permission(request) else {"cost"}
+        return tuple(str(column) for column in super().get_list_display(request) if column not in hidden)
 
     @admin.display(description=gettext_lazy("Picture"))
     def thumbnail(self, garment: Garment) -> SafeString:
@@ -95,7 +104,12 @@ class GarmentAdminMixin(GenerateShotsMixin, ShotsPanelMixin):
     def last_run(self, garment: Any) -> str | None:
         if garment.last_run_at is None:
             return None
-        return format_date(timezone.localtime(garment.last_run_at), "DATETIME_FORMAT")
+        return format_date(timezone.localtime(garment.last_run_at), "SHORT_DATE_FORMAT")
+
+    @admin.display(description=gettext_lazy("Cost to date"), ordering="spent", empty_value="–")
+    def cost(self, garment: Any) -> str | None:
+        """Of its shots and pictures; what shoppers' previews cost is in the overview."""
+        return None if garment.spent is None else money(garment.spent)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.product_view)
@@ -137,6 +151,13 @@ class GarmentAdminMixin(GenerateShotsMixin, ShotsPanelMixin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Garment]) -> None:
         for garment in queryset:
             self.delete_model(request, garment)
+
+
+def _spent() -> QuerySet[Any, Any]:
+    """What the pictures of an outer garment cost the shop so far."""
+    rows = TryOnResult.objects.filter(garment=OuterRef(OuterRef("pk")), shopper=None).order_by().values("pk")
+    entries = LedgerEntry.objects.filter(result_id__in=rows, state__in=COUNTED).order_by()
+    return entries.annotate(one=Value(1)).values("one").annotate(total=Sum("amount")).values("total")
 
 
 def _number(rows: QuerySet[Any, Any]) -> Coalesce:

@@ -8,10 +8,11 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 
 from tryon.admin.base import AdminPagesMixin, staff_user
 from tryon.admin.pictures import picture
+from tryon.admin.shot_words import review_chips
 from tryon.admin.words import status_chip
 from tryon.catalog import get_catalog
 from tryon.choices import Operation, Status
-from tryon.models import LIVE, Garment, TryOnOutput, TryOnResult
+from tryon.models import LIVE, Garment, Review, TryOnOutput, TryOnResult
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -48,6 +49,10 @@ class ShotsPanelMixin(AdminPagesMixin):
                 ready=Count("pk", filter=Q(status=Status.SUCCEEDED)),
                 running=Count("pk", filter=Q(status__in=LIVE)),
             ),
+            "to_review": TryOnOutput.objects.filter(
+                result__garment__in=keys, result__shopper=None, review=Review.TO_REVIEW.value
+            ).count(),
+            "review_url": self.page("batch_review", **only) if self.has_review_permission(request) else "",
             "all_url": self.page("tryonresult_changelist", **only),
             "generate_url": self.page("garment_generate", garments=",".join(map(str, keys))) if can_generate else "",
             "garments": garments,
@@ -60,6 +65,6 @@ class ShotsPanelMixin(AdminPagesMixin):
             "row": row,
             "url": self.page("tryonresult_change", row.pk),
             "picture": picture(url, "") if url else "",
-            "chip": status_chip(row.status),
-            "published": any(output.published_at for output in row.outputs.all()),
+            "chip": status_chip(row.status) if row.status != Status.SUCCEEDED else "",
+            "chips": review_chips(row),
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
 from django.http import FileResponse, Http404
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -17,10 +18,16 @@ from tryon.models import Garment, PresetModel, TryOnOutput
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from django.db.models.fields.files import FieldFile
     from django.http import HttpResponseBase
     from django.utils.safestring import SafeString
 
 SMALL_SIDE = 512  # a garment picture with a shorter side makes poor shots
+
+
+def for_shop(prefix: str = "") -> Q:
+    """What was made for the shop, and for no shopper: on-model shots and their edited versions."""
+    return Q(**{f"{prefix}shopper": None}) & ~Q(**{f"{prefix}operation": Operation.TRY_ON.value})
 
 
 def source_url(row: Garment | PresetModel, size: str = "thumb") -> str:
@@ -49,15 +56,21 @@ def shot_response(pk: UUID, size: str) -> HttpResponseBase:
     """The file of one on-model shot. What was made for a shopper is not found, whoever asks."""
     if size not in SIZES:
         raise Http404
-    output = TryOnOutput.objects.filter(pk=pk, result__operation=Operation.MODEL_SHOT.value).first()
+    output = TryOnOutput.objects.filter(for_shop("result__"), pk=pk).first()
     if output is None:
         raise Http404
-    file = {"full": output.file, "card": output.card, "thumb": output.thumb}[size]
+    # a clip or a sound has no smaller one
+    file = {"full": output.file, "card": output.card or output.file, "thumb": output.thumb or output.file}[size]
+    return private_file(file, output.mime)
+
+
+def private_file(file: FieldFile, mime: str = "") -> HttpResponseBase:
+    """A file of ours as it is, for this member of staff and no cache. 404 when it is gone."""
     try:
         stream = file.open("rb")
-    except FileNotFoundError as error:
+    except OSError as error:
         raise Http404 from error
-    kind = mimetypes.guess_type(str(file.name))[0] or "application/octet-stream"
+    kind = mime or mimetypes.guess_type(str(file.name))[0] or "application/octet-stream"
     response = FileResponse(stream, content_type=kind)
     response["Cache-Control"] = "private, no-store"
     response["X-Content-Type-Options"] = "nosniff"

@@ -37,6 +37,13 @@ class PresetModelAdminMixin(AdminPagesMixin):
             return ("current_picture", *rest)
         return ("current_picture", "upload", "release", *rest)
 
+    def get_changelist_formset(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """The admin's own list gives its fields no names."""
+        formset: Any = super().get_changelist_formset(request, **kwargs)
+        for field in formset.form.base_fields.values():
+            field.widget.attrs["aria-label"] = field.label
+        return formset
+
     @admin.display(description=gettext_lazy("Picture"))
     def thumbnail(self, preset: PresetModel) -> SafeString:
         return picture(source_url(preset), preset.name)

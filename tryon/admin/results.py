@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
+from django.http import Http404, HttpResponseNotAllowed
 from django.template.defaultfilters import date as format_date
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -16,20 +18,30 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tryon import retention
+from tryon.admin.base import staff_user
 from tryon.admin.filters import (
+    BatchFilter,
     GarmentFilter,
     OperationFilter,
     PublishedFilter,
-    RunFilter,
+    ReviewFilter,
+    Shown,
     StatusFilter,
-    operation_of,
+    shown_list,
 )
-from tryon.admin.pictures import picture, shot_response, source_url
+from tryon.admin.pictures import picture, private_file, shot_response, source_url
 from tryon.admin.progress import Watched
 from tryon.admin.shot_actions import ShotActionsMixin
-from tryon.admin.words import chip, duration, fix_text, staff_text, status_chip, warning_text
-from tryon.choices import Operation, Status
-from tryon.models import FINAL, TryOnOutput, TryOnResult
+from tryon.admin.shot_words import HIDDEN, is_shot, kind_words, made_picture, problem, review_chips, taken, tool_name
+from tryon.admin.story import story
+from tryon.admin.words import status_chip, warning_text
+from tryon.choices import Status
+from tryon.models import FINAL, Review, TryOnOutput, TryOnResult
+from tryon.studio import fidelity_words, permissions, shootout
+from tryon.studio.log import log
+from tryon.studio.money import money
+from tryon.studio.review import words_of
+from tryon.studio.spent import costs
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -40,10 +52,7 @@ if TYPE_CHECKING:
 
 SHOT_COLUMNS = ("pictures", "garment_cell", "state", "maker_cell", "requested")
 SHOPPER_COLUMNS = ("short_id", "garment_cell", "state", "maker_cell", "requested")
-
-
-def is_shot(row: TryOnResult) -> bool:
-    return row.operation == Operation.MODEL_SHOT.value
+MAKER_FIELDS = {"maker", "engine_version", "confidence", "time_taken", "attempts", "warning_words"}
 
 
 class ShotAdminMixin(ShotActionsMixin):
@@ -52,9 +61,10 @@ class ShotAdminMixin(ShotActionsMixin):
     list_display = SHOT_COLUMNS
     list_filter = [
         OperationFilter,
-        RunFilter,
+        BatchFilter,
         GarmentFilter,
         StatusFilter,
+        ReviewFilter,
         PublishedFilter,
         ("garment__category", admin.ChoicesFieldListFilter),
     ]
@@ -67,6 +77,7 @@ class ShotAdminMixin(ShotActionsMixin):
         "requested_by_name",
         "maker",
         "engine_version",
+        "confidence",
         "attempts",
         "time_taken",
         "warning_words",
@@ -83,7 +94,7 @@ class ShotAdminMixin(ShotActionsMixin):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
-        if operation_of(request) == Operation.MODEL_SHOT:
+        if shown_list(request) != Shown.SHOPPERS:
             return actions
         return {name: action for name, action in actions.items() if name not in self.guarded_actions}
 
@@ -99,26 +110,24 @@ class ShotAdminMixin(ShotActionsMixin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[TryOnResult]:
         outputs = Prefetch("outputs", TryOnOutput.objects.order_by("position"))
         rows: QuerySet[TryOnResult] = super().get_queryset(request)
-        return rows.select_related("garment", "preset_model", "requested_by").prefetch_related(outputs)
-
-    def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
-        """One run in the order in which it is made; otherwise the newest first."""
-        return ("created_at", "id") if "run" in request.GET else ("-created_at", "-id")
+        return rows.select_related("garment", "preset_model", "requested_by", "batch").prefetch_related(outputs)
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        return SHOT_COLUMNS if operation_of(request) == Operation.MODEL_SHOT else SHOPPER_COLUMNS
+        return SHOPPER_COLUMNS if shown_list(request) == Shown.SHOPPERS else SHOT_COLUMNS
 
     def get_list_display_links(self, request: HttpRequest, list_display: Any) -> tuple[str, ...]:
         return tuple(column for column in ("pictures", "short_id", "garment_cell") if column in list_display)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        shots = operation_of(request) == Operation.MODEL_SHOT
-        title = _("On-model shots") if shots else _("Shopper try-ons")
-        response = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        shown = shown_list(request)
+        response = super().changelist_view(request, {"title": str(shown.words), **(extra_context or {})})
         if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
             changelist = response.context_data["cl"]
-            response.context_data["watched"] = Watched(changelist.queryset, whole="run" in request.GET)
-            response.context_data["shows_shots"] = shots
+            response.context_data["watched"] = Watched(changelist.queryset)
+            response.context_data["shows_shots"] = shown != Shown.SHOPPERS
+            nameless = shootout.nameless((row.batch for row in changelist.result_list), staff_user(request))
+            for row in changelist.result_list:
+                row.nameless = row.batch_id in nameless
             response.context_data["can_generate"] = self.has_generate_permission(request)
             response.context_data["garments_url"] = self.page("garment_changelist")
         return response
@@ -131,24 +140,15 @@ class ShotAdminMixin(ShotActionsMixin):
         return format_html(
             '<span class="tryon-pair">{}<span class="tryon-arrow" aria-hidden="true">→</span>{}</span>',
             source,
-            self.made_picture(row),
+            made_picture(self, row),
         )
-
-    def made_picture(self, row: TryOnResult, size: str = "thumb", css: str = "tryon-thumb") -> SafeString:
-        """The shot, linked to its page; an empty frame while there is none."""
-        output = next(iter(row.outputs.all()), None)
-        if not is_shot(row) or output is None:
-            return format_html('<span class="{} tryon-no-picture tryon-frame-{}"></span>', css, row.status)
-        alt = _("%(garment)s worn by %(model)s. AI-generated") % {"garment": row.garment, "model": row.preset_model}
-        return picture(self.page("tryonresult_picture", output.pk, size), alt, css)
 
     @admin.display(description=gettext_lazy("Garment"), ordering="garment__name")
     def garment_cell(self, row: TryOnResult) -> SafeString:
-        on_model = _("on %(model)s") % {"model": row.preset_model} if is_shot(row) and row.preset_model else ""
         return format_html(
             '<strong>{}</strong><span class="tryon-quiet">{}</span><span class="tryon-quiet">{}</span>',
             row.garment,
-            on_model,
+            kind_words(row) if is_shot(row) else "",
             row.garment.get_category_display(),
         )
 
@@ -158,13 +158,13 @@ class ShotAdminMixin(ShotActionsMixin):
 
     @admin.display(description=gettext_lazy("Status"), ordering="status")
     def state(self, row: TryOnResult) -> SafeString:
-        chips = [status_chip(row.status)]
-        if any(output.published_at for output in row.outputs.all()):
-            chips.append(chip(_("Published"), "live"))
+        chips = [status_chip(row.status), *review_chips(row)]
         return format_html("{}{}", format_html_join(" ", "{}", ((one,) for one in chips)), problem(row))
 
     @admin.display(description=gettext_lazy("Made by"), ordering="provider")
     def maker_cell(self, row: TryOnResult) -> SafeString:
+        if getattr(row, "nameless", False):
+            return format_html("{}", HIDDEN)
         return format_html('{}<span class="tryon-quiet">{}</span>', row.provider or "–", taken(row))
 
     @admin.display(description=gettext_lazy("Requested"), ordering="created_at")
@@ -179,6 +179,14 @@ class ShotAdminMixin(ShotActionsMixin):
         )
 
     # ------------------------------------------------------------ one row
+
+    def get_fields(self, request: HttpRequest, obj: TryOnResult | None = None) -> list[Any]:
+        """Without what tells who made it, while that is to be judged without names."""
+        fields = list(super().get_fields(request, obj))
+        return [name for name in fields if name not in MAKER_FIELDS] if self.is_nameless(request, obj) else fields
+
+    def is_nameless(self, request: HttpRequest, row: TryOnResult | None) -> bool:
+        return row is not None and bool(shootout.nameless([row.batch], staff_user(request)))
 
     @admin.display(description=gettext_lazy("Requested by"))
     def requested_by_name(self, row: TryOnResult) -> str:
@@ -206,33 +214,68 @@ class ShotAdminMixin(ShotActionsMixin):
 
     def detail(self, request: HttpRequest, row: TryOnResult) -> dict[str, Any]:
         shot = is_shot(row)
-        title = _("On-model shot") if shot else _("Shopper try-on")
+        tool = tool_name(row) if shot else ""
+        blind = self.is_nameless(request, row)
+        title = (_("Edited version") if tool else _("On-model shot")) if shot else _("Shopper try-on")
+        shown = (Shown.EDITED if tool else Shown.SHOTS) if shot else Shown.SHOPPERS
         context = {
             "title": title,
-            "subtitle": f"{row.garment} · {row.preset_model}" if shot else str(row.garment),
+            "subtitle": f"{row.garment} · {tool or row.preset_model or _('made-up model')}" if shot else row.garment,
+            "list_url": self.page("tryonresult_changelist", operation=shown.value),
+            "list_words": shown.words,
             "row": row,
             "state": self.state(row),
             "running": row.status not in FINAL,
-            "timeline": timeline(row),
+            "story": story(row, spend=self.has_spend_permission(request), blind=blind),
+            "maker_hidden": HIDDEN if blind else "",
             "buttons": self.buttons(request, row) if shot else [],
             "act_url": self.page("tryonresult_act", row.pk),
+            "batch": row.batch,
+            "batch_url": self.page("batch_change", row.batch_id) if row.batch_id else "",
+            "cost": "" if blind else self.cost_words(request, row),
+            "reasons": [words for output in row.outputs.all() for words in words_of(output.reasons)],
+            "photo_url": self.photo_url(request, row),
         }
         if shot:
             output = next(iter(row.outputs.all()), None)
-            context["made"] = self.made_picture(row, "card", "tryon-big")
+            alt = {"garment": row.garment}
+            context["made"] = made_picture(self, row, "card", "tryon-big")
+            context["made_words"] = title
+            context["explained"] = fidelity_words.explain(output) if output else []
+            context["score"] = "" if output is None or output.score is None else f"{output.score:.0f}"
             context["full_url"] = self.page("tryonresult_picture", output.pk, "full") if output else ""
-            alt = _("%(garment)s, source picture") % {"garment": row.garment}
-            context["source"] = picture(source_url(row.garment, "full"), alt, "tryon-big")
+            context["source"] = picture(self.source_of(row), _("%(garment)s, source picture") % alt, "tryon-big")
         return context
+
+    def source_of(self, row: TryOnResult) -> str:
+        """The picture that it was made from: the garment's, or the one that was edited."""
+        if row.source_id:
+            return self.page("tryonresult_picture", row.source_id, "full")
+        return source_url(row.garment, "full")
+
+    def cost_words(self, request: HttpRequest, row: TryOnResult) -> str:
+        if not self.has_spend_permission(request):
+            return ""
+        return money(costs([row.pk]).get(row.pk, Decimal(0)))
+
+    def photo_url(self, request: HttpRequest, row: TryOnResult) -> str:
+        """Where the shopper's photo is opened; "" without the permission, or when it is gone."""
+        if row.photo_id is None or not staff_user(request).has_perm(permissions.SEE_SHOPPER_PHOTOS):
+            return ""
+        return self.page("tryonresult_photo", row.pk)
 
     def buttons(self, request: HttpRequest, row: TryOnResult) -> list[tuple[str, str]]:
         """(action, words) that make sense for this row now, of those the user may do."""
-        published = any(output.published_at for output in row.outputs.all())
+        outputs = list(row.outputs.all())
+        published = any(output.published_at for output in outputs)
+        approved = any(output.review == Review.APPROVED for output in outputs)
+        unapproved = any(output.review not in (Review.APPROVED, Review.NONE) for output in outputs)
         ready = row.status == Status.SUCCEEDED
         sensible = {
-            "publish_shots": (ready and not published, _("Publish")),
+            "approve_shots": (ready and unapproved, _("Approve")),
+            "publish_shots": (ready and approved and not published, _("Publish…")),
             "unpublish_shots": (published, _("Unpublish")),
-            "make_again": (row.status in FINAL and row.preset_model is not None, _("Make again")),
+            "make_again": (row.status in FINAL, _("Make again")),
             "cancel_shots": (row.status not in FINAL, _("Cancel")),
         }
         return [
@@ -242,52 +285,31 @@ class ShotAdminMixin(ShotActionsMixin):
     # ------------------------------------------------------------ pictures
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.picture_view)
-        ours = path("picture/<uuid:pk>/<str:size>/", view, name="tryon_tryonresult_picture")
-        return [ours, *super().get_urls()]
+        wrap = self.admin_site.admin_view
+        ours = [
+            path("picture/<uuid:pk>/<str:size>/", wrap(self.picture_view), name="tryon_tryonresult_picture"),
+            path("<uuid:pk>/photo/", wrap(self.photo_view), name="tryon_tryonresult_photo"),
+        ]
+        return [*ours, *super().get_urls()]
 
     def picture_view(self, request: HttpRequest, pk: UUID, size: str) -> HttpResponseBase:
-        """A picture of an on-model shot, for staff who may see the list."""
-        if not self.has_view_permission(request):
+        """A picture of an on-model shot, for staff who work with them."""
+        ours = (self.has_view_permission, self.has_review_permission, self.has_publish_permission)
+        if not any(may(request) for may in ours):
             raise PermissionDenied
         return shot_response(pk, size)
 
-
-def taken(row: TryOnResult) -> str:
-    """How long it took to make; "" when it is not over, or never began."""
-    if not row.started_at or not row.finished_at:
-        return ""
-    return duration(row.finished_at - row.started_at)
-
-
-def problem(row: TryOnResult) -> SafeString | str:
-    """What went wrong and what to do about it; "" when nothing did."""
-    if not row.error_code or row.status == Status.SUCCEEDED:
-        return ""
-    detail = f" ({row.error_detail})" if row.error_detail else ""
-    fix = fix_text(row.error_code) if is_shot(row) else ""
-    return format_html(
-        '<span class="tryon-problem">{}{}</span><span class="tryon-fix">{}</span>',
-        staff_text(row.error_code, row.error_params),
-        detail,
-        fix,
-    )
-
-
-def timeline(row: TryOnResult) -> list[tuple[str, Any, str]]:
-    """(what, when, how long after the step before)."""
-    steps = [
-        (_("Requested"), row.created_at),
-        (_("Taken by a worker"), row.started_at),
-        (_("Answered by the provider"), row.submitted_at),
-        (_("Finished"), row.finished_at),
-    ]
-    lines, before = [], None
-    for words, when in steps:
-        if when is not None:
-            lines.append((words, when, f"+{duration(when - before)}" if before else ""))
-            before = when
-    return lines
+    def photo_view(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
+        """POST: a shopper's photo, for who may see them. That it was opened is written down first."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not staff_user(request).has_perm(permissions.SEE_SHOPPER_PHOTOS):
+            raise PermissionDenied
+        row = TryOnResult.objects.select_related("photo").filter(pk=pk, photo__isnull=False).first()
+        if row is None or row.photo is None or row.photo.expires_at <= timezone.now():
+            raise Http404
+        log(staff_user(request), [row], _("Opened the shopper's photo."))
+        return private_file(row.photo.file)
 
 
 class TryOnResultAdmin(ShotAdminMixin, admin.ModelAdmin):  # type: ignore[type-arg]

@@ -1,4 +1,4 @@
-"""What staff do with on-model shots: publish, take back, make again, cancel. Each act is written to the admin's log."""
+"""What staff do with on-model shots: approve, publish, take back, make again, cancel. Each act is in the log."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.http import Http404, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
 from django.urls import path
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from tryon.admin.base import AdminPagesMixin, staff_user
-from tryon.admin.generate import queue_shots, shots_page
-from tryon.admission import cancel, plan_shots
-from tryon.choices import Operation, Status
+from tryon.admin.base import staff_user
+from tryon.admin.pictures import for_shop
+from tryon.admin.publish import PublishMixin
+from tryon.admission import cancel
+from tryon.choices import Status
 from tryon.models import FINAL, TryOnOutput, TryOnResult
-from tryon.signals import send_after_commit, shot_published
+from tryon.studio import publishing, review
+from tryon.studio.again import make_again
+from tryon.studio.log import log
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -32,47 +32,57 @@ if TYPE_CHECKING:
     Rows = QuerySet[TryOnResult]
 
 
-class ShotActionsMixin(AdminPagesMixin):
-    """The four acts, as list actions and as buttons on the page of one shot."""
+class ShotActionsMixin(PublishMixin):
+    """The acts, in the list and as buttons on the page of one shot."""
 
-    guarded_actions: ClassVar[tuple[str, ...]] = ("publish_shots", "unpublish_shots", "make_again", "cancel_shots")
+    guarded_actions: ClassVar[tuple[str, ...]] = (
+        "approve_shots",
+        "publish_shots",
+        "unpublish_shots",
+        "make_again",
+        "cancel_shots",
+    )
     actions = guarded_actions
 
-    @admin.action(description=gettext_lazy("Publish selected shots"), permissions=["publish"])
-    def publish_shots(self, request: HttpRequest, queryset: Rows) -> None:
-        rows = list(_shots(queryset))
-        published = publish([row for row in rows if row.status == Status.SUCCEEDED], request)
-        done = ngettext("%(number)d shot published.", "%(number)d shots published.", len(published))
-        left = _("%(number)d left out: not ready, or published already.")
-        self._tell(request, done, len(published), left, len(rows) - len(published))
+    @admin.action(description=gettext_lazy("Approve selected shots"), permissions=["review"])
+    def approve_shots(self, request: HttpRequest, queryset: Rows) -> None:
+        outputs = list(_outputs(queryset))
+        decided = review.approve(outputs, review.Reviewer.staff(staff_user(request)))
+        done = ngettext(
+            "%(number)d shot approved. “Publish…” puts it on its product page.",
+            "%(number)d shots approved. “Publish…” puts them on their product pages.",
+            len(decided.done),
+        )
+        left = _("%(number)d left out: somebody else has it, or it is published.")
+        self._tell(request, done, len(decided.done), left, len(decided.lost))
+
+    @admin.action(description=gettext_lazy("Publish selected shots…"), permissions=["publish"])
+    def publish_shots(self, request: HttpRequest, queryset: Rows) -> HttpResponse:
+        return self.publish_page(request, list(_outputs(queryset).values_list("pk", flat=True)), QueryDict())
 
     @admin.action(description=gettext_lazy("Unpublish selected shots"), permissions=["publish"])
     def unpublish_shots(self, request: HttpRequest, queryset: Rows) -> None:
-        rows = list(_shots(queryset))
-        taken = unpublish(rows, request)
+        outputs = list(_outputs(queryset))
+        taken = publishing.unpublish(outputs, user=staff_user(request))
         done = ngettext("%(number)d shot unpublished.", "%(number)d shots unpublished.", len(taken))
-        left = _("%(number)d left out: not published.")
-        self._tell(request, done, len(taken), left, len(rows) - len(taken))
+        self._tell(request, done, len(taken), _("%(number)d left out: not published."), len(outputs) - len(taken))
 
     @admin.action(description=gettext_lazy("Make again"), permissions=["generate"])
     def make_again(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
-        rows = list(_shots(queryset).select_related("garment", "preset_model"))
-        wanted = {(row.garment, row.preset_model): None for row in rows}
-        models = {preset for _garment, preset in wanted if preset is not None}
-        possible = set(plan_shots({garment for garment, _preset in wanted}, models).pairs)
-        shots = [(garment, preset) for garment, preset in wanted if preset and (garment, preset) in possible]
-        results = queue_shots(shots, request)
-        done = ngettext("%(number)d shot queued.", "%(number)d shots queued.", len(results))
-        left = _("%(number)d left out: chosen twice, or the garment or model is switched off.")
-        self._tell(request, done, len(results), left, len(rows) - len(results))
-        target = shots_page(self, request, results) if results else ""
+        rows = list(_shots(queryset).select_related("garment", "preset_model", "batch"))
+        possible = [row for row in rows if row.garment.active and (row.preset_model is None or row.preset_model.active)]
+        made = make_again(possible, user=staff_user(request)) if possible else []  # type: ignore[arg-type]
+        done = ngettext("%(number)d shot queued.", "%(number)d shots queued.", len(made))
+        left = _("%(number)d left out: the garment or model is switched off.")
+        self._tell(request, done, len(made), left, len(rows) - len(made))
+        target = self.page("batch_change", made[0].batch_id) if made else ""
         return HttpResponseRedirect(target) if target else None
 
-    @admin.action(description=gettext_lazy("Cancel"), permissions=["cancel"])
+    @admin.action(description=gettext_lazy("Cancel"), permissions=["generate"])
     def cancel_shots(self, request: HttpRequest, queryset: Rows) -> None:
         rows = list(_shots(queryset))
         stopped = [row for row in rows if row.status not in FINAL and cancel(row)]
-        LogEntry.objects.log_actions(staff_user(request).pk, stopped, CHANGE, _("Cancelled."))
+        log(staff_user(request), stopped, _("Cancelled."))
         done = ngettext("%(number)d shot cancelled.", "%(number)d shots cancelled.", len(stopped))
         self._tell(request, done, len(stopped), _("%(number)d left out: over already."), len(rows) - len(stopped))
 
@@ -110,34 +120,14 @@ class ShotActionsMixin(AdminPagesMixin):
 
 
 def _shots(queryset: Rows) -> Rows:
-    """Acts are for on-model shots only, whatever was selected."""
-    return queryset.filter(operation=Operation.MODEL_SHOT.value)
+    """Acts are for the shop's own pictures only, whatever was selected."""
+    return queryset.filter(for_shop())
 
 
-def publish(rows: list[TryOnResult], request: HttpRequest) -> set[UUID]:
-    """Give the pictures of finished shots to the shop; the keys of the shots for which that was new."""
-    now = timezone.now()
-    with transaction.atomic():
-        fresh = list(_locked(rows).filter(published_at__isnull=True))
-        TryOnOutput.objects.filter(pk__in=[output.pk for output in fresh]).update(published_at=now)
-        for output in fresh:
-            output.published_at = now
-            send_after_commit(shot_published, TryOnOutput, output=output)
-        return _log(rows, fresh, request, _("Published."))
-
-
-def unpublish(rows: list[TryOnResult], request: HttpRequest) -> set[UUID]:
-    with transaction.atomic():
-        taken = list(_locked(rows).filter(published_at__isnull=False))
-        TryOnOutput.objects.filter(pk__in=[output.pk for output in taken]).update(published_at=None)
-        return _log(rows, taken, request, _("Unpublished."))
-
-
-def _locked(rows: list[TryOnResult]) -> QuerySet[TryOnOutput]:
-    return TryOnOutput.objects.select_for_update().filter(result__in=rows).order_by("pk")
-
-
-def _log(rows: list[TryOnResult], outputs: list[TryOnOutput], request: HttpRequest, message: str) -> set[UUID]:
-    changed = {output.result_id for output in outputs}
-    LogEntry.objects.log_actions(staff_user(request).pk, [row for row in rows if row.pk in changed], CHANGE, message)
-    return changed
+def _outputs(queryset: Rows) -> QuerySet[TryOnOutput]:
+    """The pictures of what was selected, in its order."""
+    rows = _shots(queryset).filter(status=Status.SUCCEEDED)
+    outputs = TryOnOutput.objects.filter(result__in=rows.order_by().values("pk"))
+    return outputs.select_related("result__garment", "result__preset_model", "result__batch").order_by(
+        "-result__created_at", "result_id", "position"
+    )
