@@ -8,12 +8,14 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django import template
+from django.template import Context
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.formats import date_format, time_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -21,12 +23,10 @@ from tryon import links
 from tryon.choices import Operation
 from tryon.conf import conf
 from tryon.models import TryOnOutput
-from tryon.storefront.offer import offer_for, ref_of
+from tryon.storefront.offer import NIL, offer_for, ref_of
 
 logger = logging.getLogger("tryon.tags")
 register = template.Library()
-
-NIL = UUID(int=0)
 
 
 def _harmless(tag: Callable[..., str]) -> Callable[..., str]:
@@ -41,25 +41,23 @@ def _harmless(tag: Callable[..., str]) -> Callable[..., str]:
     return wrapped
 
 
-@register.simple_tag
+@register.simple_tag(takes_context=True)
 @_harmless
-def tryon_widget(product: Any, variant: str = "", for_form: str = "") -> str:
+def tryon_widget(context: Context, product: Any, variant: str = "", for_form: str = "") -> str:
     """The button. ``product``: the shop's own object or its reference; ``for_form``: id of the add-to-bag form."""
-    offer = offer_for(ref_of(product), str(variant or ""))
+    offer = offer_for(ref_of(product), str(variant or ""), context.get("request"))
     if offer is None:
         logger.debug("nothing to try on at %s %s", product, variant)
         return ""
-    separator = "&" if "?" in offer.try_url else "?"
-    context = {
+    around = {
         "offer": offer,
         "for_form": for_form,
-        "dialog_url": f"{offer.try_url}{separator}fragment=1",
         "photos_url": reverse("tryon:api-photos"),
         "tryons_url": reverse("tryon:api-tryons"),
         # the widget puts the id of a preview in place of the zeros
         "preview_url": reverse("tryon:result", kwargs={"pk": NIL}),
     }
-    return render_to_string("tryon/widget.html", context)
+    return render_to_string("tryon/widget.html", around)
 
 
 @register.simple_tag
@@ -98,3 +96,14 @@ def tryon_shots(product: Any, variant: str = "") -> str:
         for output in outputs
     ]
     return render_to_string("tryon/shots.html", {"shots": shots}) if shots else SafeString("")
+
+
+@register.filter(expects_localtime=True)
+def tryon_time(value: datetime | None) -> str:
+    """Day and time as the language writes them. Django has the two joined for some languages only, not for Arabic."""
+    if value is None:
+        return ""
+    return _("%(day)s, %(time)s") % {
+        "day": date_format(value, "DATE_FORMAT"),
+        "time": time_format(value, "TIME_FORMAT"),
+    }

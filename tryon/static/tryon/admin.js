@@ -3,35 +3,73 @@
   "use strict";
 
   const REFRESH_MS = 3000;
+  const TYPING_MS = 400;
   const STEP = 0.1; // how much must have changed before it is announced
 
-  /* ---- the confirm page: the count follows the ticks, and the form goes out once */
+  /* ---- the order page: count and price follow every choice, and the form goes out once */
 
   function watchOrder(form) {
     const make = form.querySelector("[data-tryon-make]");
     const one = form.querySelector("[data-tryon-one]");
-    const output = form.querySelector("[data-tryon-count]");
-    const missing = form.querySelector("[name=missing]");
+    const part = (name) => form.querySelector(`[data-tryon-part="${name}"]`);
+    const makers = (page) => [...page.querySelectorAll("[data-tryon-maker]")].map((one) => one.dataset.tryonMaker).join();
+    let timer = 0;
+    let round = 0;
 
-    function count() {
-      const column = missing && missing.checked ? "missing" : "all";
-      const ticked = [...form.querySelectorAll("[name=models]:checked")];
-      const shots = ticked.reduce((sum, box) => sum + Number(box.dataset[column]), 0);
-      output.value = shots;
-      make.textContent = shots === 1 ? make.dataset.one : make.dataset.many.replace("{n}", shots);
-      make.disabled = one.disabled = shots === 0;
+    function show() {
+      const { shots, possible } = part("total").dataset;
+      make.textContent = shots === "1" ? make.dataset.one : make.dataset.many.replace("{n}", shots);
+      make.disabled = one.disabled = possible !== "1";
     }
 
-    form.addEventListener("change", count);
+    /* The options are only exchanged when somebody else makes it: what is being typed stays. */
+    async function count() {
+      const mine = ++round;
+      make.disabled = one.disabled = true;
+      const data = new FormData(form);
+      data.set("fragment", "1");
+      try {
+        const answer = await fetch(form.action, { method: "POST", body: data, credentials: "same-origin", redirect: "error" });
+        if (!answer.ok || mine !== round) {
+          return;
+        }
+        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const other = (name) => document.importNode(fresh.querySelector(`[data-tryon-part="${name}"]`), true);
+        part("total").replaceWith(other("total"));
+        if (makers(form) !== makers(fresh)) {
+          part("options").replaceWith(other("options"));
+        }
+        show();
+      } catch {
+        // offline or signed out: the buttons stay off, and the next choice asks again
+      }
+    }
+
+    form.addEventListener("change", (event) => {
+      if (event.target.name !== "name") {
+        count();
+      }
+    });
+    form.addEventListener("input", (event) => {
+      if (event.target.matches("textarea, [name=max_cost]")) {
+        window.clearTimeout(timer);
+        timer = window.setTimeout(count, TYPING_MS);
+      }
+    });
     form.addEventListener("submit", (event) => {
+      if (event.submitter && event.submitter.name === "csv") {
+        return;
+      }
       if (form.dataset.sent) {
         event.preventDefault();
       }
       form.dataset.sent = "1";
     });
-    window.addEventListener("pageshow", () => {
+    window.addEventListener("pageshow", (event) => {
       delete form.dataset.sent;
-      count();
+      if (event.persisted || part("total").dataset.shots !== String(form.querySelector("[data-tryon-count]").value)) {
+        count();
+      }
     });
   }
 
@@ -83,7 +121,12 @@
     document.querySelectorAll("[data-tryon-part]").forEach((part) => {
       const other = fresh.querySelector(`[data-tryon-part="${part.dataset.tryonPart}"]`);
       if (other && other.outerHTML !== part.outerHTML) {
+        const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
         part.replaceWith(document.importNode(other, true));
+        const again = focused && document.getElementById(focused);
+        if (again) {
+          again.focus();
+        }
       }
     });
   }
@@ -92,16 +135,26 @@
     const part = () => live.querySelector("[data-tryon-part]");
     const running = () => Number(part().dataset.running);
     const status = live.querySelector("[data-tryon-status]");
+    const address = new URL(window.location.href);
+    if ("fragment" in live.dataset) {
+      address.searchParams.set("fragment", "1");
+    }
     let most = running();
-    let announced = 0;
+    let announced = shareDone();
     let timer = 0;
     let busy = false;
 
+    /* What is done, 0 to 1: as the page says, else from how much was running at first. */
+    function shareDone() {
+      const { share } = part().dataset;
+      return share === undefined ? 1 - running() / Math.max(1, most) : Number(share) / 100;
+    }
+
     function announce() {
       most = Math.max(most, running());
-      const done = 1 - running() / most;
+      const done = shareDone();
       if (done - announced >= STEP || (running() === 0 && announced < 1)) {
-        announced = done;
+        announced = running() === 0 ? 1 : done;
         status.textContent = part().dataset.words;
       }
     }
@@ -112,7 +165,7 @@
       }
       busy = true;
       try {
-        const answer = await fetch(window.location.href, { credentials: "same-origin", redirect: "error" });
+        const answer = await fetch(address, { credentials: "same-origin", redirect: "error" });
         if (answer.ok) {
           const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
           updateTable(fresh);

@@ -1,18 +1,17 @@
 /**
- * <tryon-widget>: the try-on button of a product page and its dialog.
- *
- * The server renders every word and every address; this module only moves them and talks to the REST API.
- * Before the first click nothing is requested, unless a preview of this product is being made.
- *
- * Events on the element, all bubbling, with detail {product, tryon, code} and never a picture:
- * tryon:open, tryon:photo, tryon:start, tryon:done, tryon:error, tryon:delete, tryon:add-to-cart (cancelable).
+ * <tryon-widget>: the try-on button of a product page and its dialog. The server renders every word and address; this
+ * module moves them and talks to the REST API. Nothing is requested before the first click, unless a preview is being
+ * made. widget-more.js comes with the dialog, widget-face.js when a face is hidden. Events: docs/widget.md.
  */
 
 const FINAL = ["succeeded", "failed", "blocked", "canceled"];
+const GONE = [401, 404, 410];
 const GIVE_UP = 10 * 60 * 1000;
+const DAY = 24 * 60 * 60 * 1000;
+const STEPS = { open: "opened", photo: "photo", "add-to-cart": "bag" }; // counted, without a word about whom
 const NIL = "00000000-0000-0000-0000-000000000000";
 
-/** A refusal with a code of the error table and words for the shopper ("" when the server gave none). */
+/** A refusal: a code of the error table, and the server's words if it gave any. */
 class Problem extends Error {
   constructor(code, words = "", status = 0, retryAfter = 0) {
     super(code);
@@ -22,7 +21,7 @@ class Problem extends Error {
 
 const aborted = () => new DOMException("stopped", "AbortError");
 
-/** A promise that `begin` resolves, and that is rejected when it is no longer wanted. */
+/** What `begin` resolves, unless it is no longer wanted. */
 const until = (signal, begin) =>
   new Promise((resolve, reject) => {
     signal.addEventListener("abort", () => reject(aborted()), { once: true });
@@ -32,6 +31,21 @@ const sleep = (ms, signal) => until(signal, (done) => setTimeout(done, ms));
 const seen = (signal) =>
   document.hidden &&
   until(signal, (done) => document.addEventListener("visibilitychange", done, { once: true, signal }));
+
+/** The try-on that openers tell about, on every product page and after a reload: an id and no more. */
+function recall() {
+  try {
+    const kept = JSON.parse(localStorage.getItem("tryon"));
+    if (Date.now() - kept.began < DAY) return kept;
+  } catch {} // nothing there, or the browser doesn't let us
+  return {};
+}
+
+function keep(value) {
+  try {
+    localStorage.setItem("tryon", JSON.stringify(value));
+  } catch {}
+}
 
 /** fetch, with network faults and error answers as Problem. */
 async function call(url, { headers = {}, ...options } = {}) {
@@ -48,13 +62,12 @@ async function call(url, { headers = {}, ...options } = {}) {
 }
 
 /** POST a form and tell how much of it is sent; fetch can't. */
-function upload(url, data, csrf, signal, sent) {
+function upload(url, data, headers, signal, sent) {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
     xhr.open("POST", url);
     xhr.responseType = "json";
-    xhr.setRequestHeader("X-CSRFToken", csrf);
-    xhr.setRequestHeader("Accept", "application/json");
+    for (const name in headers) xhr.setRequestHeader(name, headers[name]);
     xhr.upload.onprogress = (event) => event.lengthComputable && sent(event.loaded / event.total);
     xhr.onload = () => {
       const { code = "server_error", detail } = xhr.response ?? {};
@@ -67,7 +80,7 @@ function upload(url, data, csrf, signal, sent) {
   });
 }
 
-/** Ask about a try-on until it is over; `show` gets every new answer. Gives the last one. */
+/** Ask about a try-on until it is over; `show` gets every answer but the last, which is given back. */
 async function watch(url, signal, show) {
   const end = Date.now() + GIVE_UP;
   let tag = "";
@@ -84,68 +97,24 @@ async function watch(url, signal, show) {
       if (FINAL.includes(job.status)) return job;
       show(job);
     } catch (error) {
-      if (error.name === "AbortError" || [401, 404, 410].includes(error.status)) throw error;
+      if (error.name === "AbortError" || GONE.includes(error.status)) throw error;
       wait = Math.max(5, error.retryAfter || 0);
     }
   }
   throw new Problem("timed_out");
 }
 
-/** The kind of picture that the first bytes claim, and whether it moves. */
-async function look(file) {
-  const bytes = new Uint8Array(await file.slice(0, 4096).arrayBuffer());
-  const text = String.fromCharCode(...bytes);
-  if (text.startsWith("\xff\xd8\xff")) return { known: true };
-  if (text.startsWith("\x89PNG")) return { known: true, moves: text.split("IDAT")[0].includes("acTL") };
-  if (/^RIFF[^]{4}WEBP/.test(text)) return { known: true, moves: text.slice(12, 16) === "VP8X" && bytes[20] & 2 };
-  return { known: text.slice(4, 8) === "ftyp" }; // HEIC and AVIF: the server knows whether it can
-}
-
-/**
- * A photo made ready to send: upright, at most maxEdge pixels long, a JPEG without the place it was taken at.
- * What the browser can't decode is sent as it is, and judged by the server.
- */
-async function prepare(file, { maxBytes, minSide, maxEdge }) {
-  const { known, moves } = await look(file);
-  if (!known) throw new Problem("unsupported_image_format");
-  if (file.size > maxBytes) throw new Problem("file_size_too_large");
-  if (moves) throw new Problem("animated_image");
-  let bitmap;
-  try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
-  } catch {
-    return file;
-  }
-  const { width, height } = bitmap;
-  if (Math.min(width, height) < minSide) throw new Problem("image_too_small");
-  const scale = Math.min(1, maxEdge / Math.max(width, height));
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
-  const pen = canvas.getContext("2d");
-  pen.fillStyle = "#fff"; // a JPEG has no transparency
-  pen.fillRect(0, 0, canvas.width, canvas.height);
-  pen.imageSmoothingQuality = "high";
-  pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  bitmap.close();
-  return (await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9))) ?? file;
-}
-
-/** Where the words for a code are that this module finds out by itself: names of data attributes of the form. */
-const CLIENT_WORDS = {
-  unsupported_image_format: "errorType", file_size_too_large: "errorSize", image_too_small: "errorSmall",
-  animated_image: "errorMoving", network: "errorNetwork", not_found: "errorGone",
-};
 const PHOTO_CODES = /image|photo|resolution|aspect|processing|file_size/;
+const DOUBTS = /^photo_(dark|blurry)$/;
 
-/** How far a try-on is: stage, bar, seconds. On the preview page it also watches, and loads the page when it is over. */
+/** Stage, bar, seconds. On the preview page it also watches, and loads the page again at the end. */
 class TryOnProgress extends HTMLElement {
   connectedCallback() {
     this.stage = this.querySelector("[data-tryon-stage]");
     this.bar = this.querySelector("progress");
-    const { url, eta } = this.dataset;
+    const { url, waited, usual } = this.dataset;
     if (!url) return;
-    this.start();
-    this.update({ eta_seconds: Number(eta) });
+    this.start(Date.now() - 1000 * waited, Number(usual));
     this.stopper = new AbortController();
     const reload = (error) => error?.name === "AbortError" || location.reload();
     watch(url, this.stopper.signal, (job) => this.update(job)).then(() => reload(), reload);
@@ -156,9 +125,10 @@ class TryOnProgress extends HTMLElement {
     this.stopper?.abort();
   }
 
-  start(began = Date.now()) {
+  /** `usual`: the seconds it takes as a rule, where they are known from the start. */
+  start(began = Date.now(), usual = 0) {
     this.stop();
-    Object.assign(this, { began, share: 0, total: 0, usual: 0, late: false, now: "" });
+    Object.assign(this, { began, share: 0, total: usual, usual, late: false, now: "" });
     this.bar.value = 0.02;
     this.timer = setInterval(() => this.tick(), 500);
     this.tick();
@@ -166,12 +136,13 @@ class TryOnProgress extends HTMLElement {
 
   stop() { clearInterval(this.timer); }
 
-  update({ stage, progress, eta_seconds: eta, queue_position: ahead }) {
-    this.share = Math.max(this.share, progress ?? 0);
+  update({ stage, progress, eta_seconds: eta, queue_position: ahead, sent }) {
+    this.share = Math.max(this.share, sent / 10 || progress || 0);
     if (eta) this.total = (Date.now() - this.began) / 1000 + eta;
     this.usual ||= this.total;
     this.say(stage);
-    this.querySelector("[data-tryon-ahead]").textContent = ahead ? this.dataset.ahead.replace("{n}", ahead) : "";
+    const more = sent ? `${Math.round(100 * sent)}%` : ahead ? this.dataset.ahead.replace("{n}", ahead) : "";
+    this.querySelector("[data-tryon-ahead]").textContent = more;
     this.tick();
   }
 
@@ -192,7 +163,7 @@ class TryOnProgress extends HTMLElement {
   }
 }
 
-/** The shopper's photo over the preview, parted by a native range input. */
+/** The photo over the preview. */
 class TryOnCompare extends HTMLElement {
   connectedCallback() {
     const range = this.querySelector("input");
@@ -212,27 +183,36 @@ class TryOnCompare extends HTMLElement {
 }
 
 class TryOnWidget extends HTMLElement {
+  remembered = {};
+
   connectedCallback() {
     if (!this.opener) this.upgrade();
-    this.key = `tryon:${this.dataset.product}:${this.dataset.variant}`;
-    this.remembered = {};
+    const kept = recall();
+    const all = [...document.querySelectorAll("tryon-widget")];
+    const home = all.find((one) => one.dataset.product === kept.product);
+    // news of another product's preview is told once, by the first button of the page
+    if (!kept.tryon || this !== (home ?? (kept.seen ? null : all[0]))) return;
+    this.remembered = kept;
+    this.resume(kept);
+  }
+
+  /** News only of what is still there and still theirs: others may use this browser now. */
+  async resume({ tryon, state }) {
     try {
-      this.remembered = JSON.parse(sessionStorage.getItem(this.key)) ?? {};
-    } catch {}
-    const { state, tryon } = this.remembered;
-    if (state === "ready") this.label(this.dataset.ready, "");
-    if (state === "busy") this.follow(tryon);
+      await call(`${this.dataset.tryons}${tryon}/`);
+      if (this.watching) return; // the dialog was quicker
+      state === "busy" ? this.follow(tryon) : state === "ready" && this.label(this.dataset.ready, "");
+    } catch ({ status }) {
+      if (GONE.includes(status)) this.forget();
+    }
   }
 
-  disconnectedCallback() {
-    this.watching?.abort();
-  }
+  disconnectedCallback() { this.watching?.abort(); }
 
-  /** The link to the try page becomes a button. */
   upgrade() {
     const link = this.querySelector("a");
     if (!link) return;
-    this.page = link.href;
+    Object.assign(this, { page: link.href, variant: this.dataset.variant });
     this.opener = Object.assign(document.createElement("button"), { type: "button", className: link.className });
     this.opener.setAttribute("aria-haspopup", "dialog");
     this.opener.append(...link.childNodes);
@@ -243,16 +223,13 @@ class TryOnWidget extends HTMLElement {
 
   emit(name, code = "", options = {}) {
     const detail = { product: this.dataset.product, tryon: this.remembered.tryon ?? "", code };
+    const step = STEPS[name];
+    const count = { method: "POST", keepalive: true, headers: { "X-CSRFToken": this.csrf }, body: new URLSearchParams({ step }) };
+    if (step) fetch(this.form.dataset.count, count).catch(() => {});
     return this.dispatchEvent(new CustomEvent(`tryon:${name}`, { bubbles: true, detail, ...options }));
   }
 
-  /** What outlives the page, if the browser lets us keep it. */
-  remember(value) {
-    this.remembered = value;
-    try {
-      sessionStorage.setItem(this.key, JSON.stringify(value));
-    } catch {}
-  }
+  remember(value) { keep((this.remembered = value)); }
 
   label(words, news = words) {
     this.querySelector("[data-tryon-label]").textContent = words || this.words;
@@ -260,32 +237,38 @@ class TryOnWidget extends HTMLElement {
     this.opener.toggleAttribute("data-working", words === this.dataset.busy);
   }
 
-  // ---- the dialog
   async open() {
     if (this.opener.hasAttribute("aria-busy")) return;
     this.opener.setAttribute("aria-busy", "true");
+    if (this.former) this.label(this.former, (this.former = ""));
     try {
       if (!this.dialog) await this.load();
-      if (/ready|failed/.test(this.remembered.state) && !this.$("[data-tryon-outcome]")) await this.outcome();
+      const { state, tryon } = this.remembered;
+      if (/ready|failed/.test(state) && !this.$("[data-tryon-outcome]")) await this.outcome();
+      if (state === "busy" && !this.watching) {
+        this.follow(tryon); // it took too long the last time
+        this.wait();
+      }
       this.dialog.showModal();
       this.emit("open");
-    } catch {
-      location.assign(this.page); // the page does the same job
+    } catch ({ code }) {
+      // the page does the same job; without a connection it could not be reached either
+      if (code !== "network") return location.assign(this.page);
+      this.former = this.querySelector("[data-tryon-label]").textContent;
+      this.label(this.dataset.offline);
     } finally {
       this.opener.removeAttribute("aria-busy");
     }
   }
 
-  $(selector) {
-    return this.dialog?.querySelector(selector);
-  }
+  $(selector) { return this.dialog?.querySelector(selector); }
 
   async fragment(url) {
     const html = await (await call(url, { headers: { Accept: "text/html" } })).text();
     return new DOMParser().parseFromString(html, "text/html").body.firstElementChild;
   }
 
-  /** Fetch what is in the dialog, also to have it fresh; a photo that is chosen already stays chosen. */
+  /** Fetch the dialog, also to have it fresh; a chosen photo stays chosen. */
   async load() {
     const fresh = await this.fragment(this.dataset.dialog);
     if (this.dialog) {
@@ -302,11 +285,23 @@ class TryOnWidget extends HTMLElement {
     this.progress = this.$("tryon-progress");
     this.csrf = this.form.elements.csrfmiddlewaretoken.value;
     this.showPhoto();
-    if (!this.watching) return;
-    this.progress.start(this.remembered.began);
+    if (this.watching) {
+      this.wait();
+      this.glance();
+    }
+    await this.perform({ dataset: { tryonDo: "offerCamera" } }); // nothing moves once the dialog is open
+  }
+
+  /** Show a try-on that is being made already. */
+  wait() {
+    this.progress.start(this.remembered.began, this.remembered.usual);
     this.progress.say("making");
+    this.$("[data-tryon-leave]").hidden = this.remembered.product === this.dataset.product;
     this.show("progress");
   }
+
+  /** A quick picture in the meantime, where the server offers one. */
+  glance() { if (this.form?.dataset.instant) this.perform({ dataset: { tryonDo: "quick" } }); }
 
   listen() {
     const on = (type, react) => this.dialog.addEventListener(type, react);
@@ -314,34 +309,55 @@ class TryOnWidget extends HTMLElement {
       const part = event.target.closest("[data-tryon-do]");
       if (!part || (event.type === "submit") !== (part.tagName === "FORM")) return;
       event.preventDefault();
-      this[part.dataset.tryonDo](part);
+      this.perform(part, event.submitter);
     };
     on("click", act);
     on("submit", act);
     on("close", () => this.opener.focus());
+    const choose = ([file]) => file && this.perform({ dataset: { tryonDo: "choose" } }, file);
     on("change", ({ target }) => {
-      if (target.name === "photo") this.choose(target.files[0]);
+      if (target.name === "photo") choose(target.files);
       if (target.name === "consent") this.tell("consent");
+      if (target.name === "reasons") {
+        const all = [...target.form.elements.reasons];
+        const full = all.filter((one) => one.checked).length >= target.form.dataset.most;
+        for (const one of all) one.disabled = full && !one.checked;
+      }
+      if (target.name === "model_id") Object.assign(this, { idempotency: null, lost: false }); // another wish
       if (target.form === this.form) this.gate();
     });
-    on("paste", (event) => this.choose(event.clipboardData.files[0]));
+    on("paste", (event) => choose(event.clipboardData.files));
     for (const type of ["dragover", "dragleave", "drop"]) {
       on(type, (event) => {
         const drop = event.target.closest("[data-tryon-drop]");
         if (!drop) return;
         event.preventDefault();
         drop.toggleAttribute("data-over", type === "dragover");
-        if (type === "drop") this.choose(event.dataTransfer.files[0]);
+        if (type === "drop") choose(event.dataTransfer.files);
       });
     }
+  }
+
+  /** What a button says; the rarer things come with modules of their own. */
+  async perform(part, submitter) {
+    const { tryonDo: name, tryonFrom: from = "more" } = part.dataset;
+    if (!this[name]) {
+      await new Promise((resolve) => {
+        const script = Object.assign(document.createElement("script"), { type: "module", onload: resolve, onerror: resolve });
+        script.src = this.form.dataset[from];
+        document.head.append(script);
+      });
+    }
+    return this[name] ? this[name](part, submitter) : this.refused(new Problem("network"));
   }
 
   show(view) {
     for (const part of this.dialog.querySelectorAll("[data-tryon-view]")) part.hidden = part.dataset.tryonView !== view;
     this.dialog.scrollTop = 0;
+    this.view = view;
   }
 
-  /** Put words into the live region of a place: form, photo, consent or notice; no words clear it. */
+  /** Fill the live region of a place: form, photo, consent, notice. */
   tell(place, words = "") {
     const part = this.$(`[data-tryon-tell="${place}"]`);
     if (!part) return;
@@ -349,44 +365,29 @@ class TryOnWidget extends HTMLElement {
     this.$(`[aria-describedby~="${part.id}"]`)?.setAttribute("aria-invalid", String(Boolean(words)));
   }
 
-  // ---- photo, model, consent
-  get model() {
-    return this.form.elements.model_id ? this.form.elements.model_id.value : "";
-  }
+  hush() { for (const place of ["form", "photo", "consent", "notice"]) this.tell(place); }
 
-  async choose(file) {
-    if (!file || this.working || this.watching) return;
-    const turn = (this.turn = {});
-    const { maxBytes, minSide, maxEdge } = this.form.dataset;
-    for (const place of ["photo", "notice"]) this.tell(place);
-    const mine = this.form.querySelector('[name="model_id"][value=""]');
-    if (mine) mine.checked = true;
-    try {
-      const blob = await prepare(file, { maxBytes, minSide, maxEdge });
-      if (turn !== this.turn) return; // another one was chosen in the meantime
-      this.setPhoto(blob, file.name);
-      this.emit("photo");
-    } catch (problem) {
-      if (turn !== this.turn) return;
-      this.setPhoto(null);
-      this.tell("photo", this.form.dataset[CLIENT_WORDS[problem.code]] ?? this.form.dataset.errorOurs);
-      this.emit("error", problem.code);
-    }
-  }
+  get model() { return this.form.elements.model_id?.value ?? ""; }
 
-  setPhoto(blob, name = "") {
+  /** A photo to send, or the id and address of one that is there already, or neither. */
+  setPhoto(photo, photoName = "", photoId = null, picture = photo && URL.createObjectURL(photo)) {
     if (this.picture) URL.revokeObjectURL(this.picture);
-    this.picture = blob && URL.createObjectURL(blob);
-    Object.assign(this, { photo: blob, photoName: name, photoId: null, idempotency: null });
+    const doubt = this.$("[data-tryon-doubt]");
+    if (!doubt.hidden) call(`${this.dataset.photos}${this.photoId}/`, { method: "DELETE", headers: { "X-CSRFToken": this.csrf } }).catch(() => {});
+    doubt.hidden = true;
+    Object.assign(this, { photo, photoName, photoId, picture, idempotency: null, lost: false, face: null, options: undefined });
     this.$(".tryon-file").value = "";
     this.showPhoto();
   }
 
   showPhoto() {
-    const chosen = this.$("[data-tryon-chosen]");
-    chosen.hidden = !this.photo;
-    this.$("[data-tryon-ask]").toggleAttribute("data-away", Boolean(this.photo));
-    if (this.photo) this.$("[data-tryon-photo]").src = this.picture;
+    const { picture } = this;
+    this.$("[data-tryon-chosen]").hidden = !picture;
+    this.$("[data-tryon-own]").hidden = !this.photo || Boolean(this.face);
+    for (const part of this.dialog.querySelectorAll("[data-tryon-ask], [data-tryon-ways]")) {
+      part.toggleAttribute("data-away", Boolean(picture));
+    }
+    if (picture) this.$("[data-tryon-photo]").src = picture;
     this.$("[data-tryon-filename]").textContent = this.photoName ?? "";
     this.gate();
   }
@@ -401,33 +402,36 @@ class TryOnWidget extends HTMLElement {
 
   /** Create works when everything is there; until then the reason is read out. */
   gate() {
+    const button = this.$("[data-tryon-create]");
+    if (button.disabled) return false; // the day is used up, and it says so
     const { consent } = this.form.elements;
     const agreed = consent.type === "hidden" || consent.checked;
     const missing = this.photo || this.photoId ? (agreed ? "" : "needConsent") : agreed ? "needPhoto" : "needBoth";
-    this.$("[data-tryon-create]").setAttribute("aria-disabled", String(Boolean(missing)));
+    button.setAttribute("aria-disabled", String(Boolean(missing)));
+    for (const part of this.form.querySelectorAll("[data-tryon-go]")) part.textContent = this.form.dataset[this.lost ? "again" : "create"];
     this.$("[data-tryon-need]").textContent = missing ? this.form.dataset[missing] : "";
     return !missing;
   }
 
-  // ---- making it
   async create() {
-    if (this.working) return; // the second of two clicks
+    if (this.working || this.watching) return; // the second of two clicks
     if (!this.model && !this.gate()) {
-      return this.$(this.photo ? ".tryon-consent input" : ".tryon-file").focus();
+      return this.$(this.picture ? ".tryon-consent input" : ".tryon-file").focus();
     }
     this.working = new AbortController();
-    for (const place of ["form", "photo", "consent", "notice"]) this.tell(place);
+    this.hush();
+    this.$("[data-tryon-doubt]").hidden = true;
     this.show("progress");
     this.progress.start();
-    this.progress.say(this.model ? "waiting" : "uploading");
+    this.progress.say(this.model || this.photoId ? "waiting" : "uploading");
     this.$('[data-tryon-view="progress"]').focus();
     try {
       const job = await this.send(this.working.signal);
-      const { photoId: photo, model, progress } = this;
-      this.remember({ state: "busy", tryon: job.id, began: progress.began, photo, model });
+      this.progress.update(job);
+      const { began, usual } = this.progress;
+      this.remember({ state: "busy", tryon: job.id, began, usual, product: this.dataset.product });
       this.idempotency = null;
       this.emit("start");
-      this.progress.update(job);
       this.follow(job.id);
     } catch (problem) {
       this.refused(problem);
@@ -441,43 +445,58 @@ class TryOnWidget extends HTMLElement {
     // kept when the connection breaks, so that trying again starts nothing twice
     this.idempotency ??= crypto.getRandomValues(new Uint32Array(4)).join("-");
     const reused = !this.model && this.photoId;
-    if (!this.model && !reused) {
-      const data = new FormData();
-      data.append("photo", this.photo, "photo.jpg");
-      data.append("consent_version", consent_version);
-      const sent = (share) => this.progress.update({ progress: share / 10 });
-      this.photoId = (await upload(this.dataset.photos, data, this.csrf, signal, sent)).id;
-    }
-    const source = this.model ? { model_id: Number(this.model) } : { photo_id: this.photoId, consent_version };
     try {
-      const wish = { garment: Number(this.dataset.garment), ...source };
+      if (!this.model && !reused) {
+        const data = new FormData();
+        data.append("photo", this.photo, "photo.jpg");
+        data.append("consent_version", consent_version);
+        const headers = { ...this.headers(`${this.idempotency}-photo`), Accept: "application/json" };
+        const sent = (share) => this.progress.update({ sent: share });
+        const { id, warnings } = await upload(this.dataset.photos, data, headers, signal, sent);
+        this.photoId = id;
+        if (warnings?.length) throw new Problem(warnings[0]);
+      }
+      const source = this.model ? { model_id: Number(this.model) } : { photo_id: this.photoId, consent_version };
+      const wish = { garment: Number(this.dataset.garment), options: this.options, ...source };
       return await (await this.post(this.dataset.tryons, wish, signal)).json();
     } catch (problem) {
-      if (problem.code !== "not_found" || !reused || !this.photo) throw problem;
-      this.photoId = null; // it was deleted in the meantime: send it again
-      return this.send(signal);
+      if (problem.code === "idempotency_conflict") {
+        await sleep(1000 * (problem.retryAfter || 1), signal); // what was sent before is still being looked at
+        return this.send(signal);
+      }
+      if (problem.code !== "not_found" || !reused) throw problem;
+      this.photoId = this.idempotency = null; // it was deleted in the meantime: send it again, if it is here
+      if (this.photo) return this.send(signal);
+      throw new Problem("photo_lost");
     }
   }
 
   post(url, body, signal) {
-    const headers = { "X-CSRFToken": this.csrf, "Content-Type": "application/json" };
-    if (this.idempotency) headers["Idempotency-Key"] = this.idempotency;
+    const headers = { ...this.headers(this.idempotency), "Content-Type": "application/json" };
     return call(url, { method: "POST", headers, signal, body: JSON.stringify(body) });
   }
 
-  /** Back to the form, with the words beside the field they are about; everything else stays as it was. */
+  headers(key) {
+    return { "X-CSRFToken": this.csrf, ...(key && { "Idempotency-Key": key }) };
+  }
+
+  /** Back to the form as it was, with words beside the field they are about. */
   async refused(problem) {
     this.progress.stop();
     if (problem.name === "AbortError") problem = new Problem("canceled");
     const { code } = problem;
     if (code.startsWith("consent_")) await this.load().catch(() => {}); // the notice changed
     const place = code.startsWith("consent_") ? "consent" : PHOTO_CODES.test(code) ? "photo" : "form";
-    if (place === "photo") this.setPhoto(null);
+    const doubt = DOUBTS.test(code) && this.$("[data-tryon-doubt]");
+    this.lost = code === "network" && Boolean(this.idempotency);
+    if (place === "photo" && !doubt) this.setPhoto(null);
     this.show("form");
+    this.gate();
     const { dataset } = this.form;
-    this.$(place === "photo" ? ".tryon-file" : ".tryon-title").focus();
+    if (doubt) doubt.hidden = false;
+    (doubt ? doubt.firstElementChild : this.$(place === "photo" ? ".tryon-file" : ".tryon-title")).focus();
     if (code === "canceled") return this.tell("notice", dataset.stopped);
-    this.tell(place, problem.words || dataset[CLIENT_WORDS[code]] || dataset.errorOurs);
+    this.tell(place, problem.words || dataset[code] || dataset.server_error);
     this.emit("error", code);
   }
 
@@ -486,6 +505,7 @@ class TryOnWidget extends HTMLElement {
     const watching = (this.watching = new AbortController());
     this.label(this.dataset.busy, "");
     this.$("[data-tryon-outcome]")?.remove();
+    this.glance();
     try {
       const job = await watch(`${this.dataset.tryons}${id}/`, watching.signal, (now) => this.progress?.update(now));
       this.watching = null;
@@ -499,13 +519,14 @@ class TryOnWidget extends HTMLElement {
     } catch (problem) {
       if (problem.name === "AbortError") return;
       this.watching = null;
-      this.forget();
+      problem.code === "timed_out" ? this.label("", "") : this.forget(); // it may still come
       this.dialog ? this.refused(problem) : this.emit("error", problem.code);
     }
   }
 
   forget() {
-    this.remember({});
+    if (recall().tryon === this.remembered.tryon) keep({});
+    this.remembered = {};
     this.label("", "");
   }
 
@@ -513,35 +534,20 @@ class TryOnWidget extends HTMLElement {
   async outcome() {
     const slot = this.$('[data-tryon-view="outcome"]');
     try {
-      const url = this.dataset.preview.replace(NIL, this.remembered.tryon);
-      slot.replaceChildren(await this.fragment(`${url}?fragment=1`));
+      const { preview, product } = this.dataset;
+      const here = new URLSearchParams({ fragment: 1, product, variant: this.variant });
+      slot.replaceChildren(await this.fragment(`${preview.replace(NIL, this.remembered.tryon)}?${here}`));
     } catch (problem) {
       this.forget();
       return this.refused(problem);
     }
+    this.remember({ ...this.remembered, seen: true });
     this.show("outcome");
     this.$("[data-tryon-heading]").focus();
+    this.putBack?.(slot);
   }
 
-  // ---- what the buttons do
   close() { this.dialog.close(); }
-
-  async again() {
-    this.forget();
-    this.setPhoto(null);
-    await this.load().catch(() => this.show("form")); // fresh: what was agreed, and how many previews are left
-    this.$(".tryon-file").focus();
-  }
-
-  retry() {
-    const { photo, model } = this.remembered;
-    this.forget();
-    this.photoId ??= photo;
-    const radio = this.form.querySelector(`[name="model_id"][value="${model}"]`);
-    if (radio) radio.checked = true;
-    this.show("form");
-    this.create();
-  }
 
   async cancel() {
     if (this.working) return this.working.abort();
@@ -550,8 +556,12 @@ class TryOnWidget extends HTMLElement {
       this.watching = null;
       this.stopped();
     };
-    // refused when it was over already: the next look tells
-    await this.post(`${this.dataset.tryons}${this.remembered.tryon}/cancel/`, {}).then(stop, () => {});
+    try {
+      await this.post(`${this.dataset.tryons}${this.remembered.tryon}/cancel/`, {});
+      stop();
+    } catch ({ code, words }) {
+      if (code !== "already_over") this.tell("quick", words || this.form.dataset.unsent); // else the next look tells
+    }
   }
 
   stopped() {
@@ -559,35 +569,12 @@ class TryOnWidget extends HTMLElement {
     if (this.dialog) this.refused(new Problem("canceled"));
   }
 
-  bag() {
+  bag({ dataset }) {
     const go = this.emit("add-to-cart", "", { cancelable: true });
     this.close();
     const form = document.getElementById(this.getAttribute("for-form"));
-    if (go && form) form.requestSubmit();
-  }
-
-  async erase() {
-    const { tryon } = this.remembered;
-    try {
-      await call(`${this.dataset.tryons}${tryon}/`, { method: "DELETE", headers: { "X-CSRFToken": this.csrf } });
-    } catch (problem) {
-      if (problem.status !== 404) return this.refused(problem);
-    }
-    this.emit("delete");
-    await this.again();
-    this.tell("notice", this.form.dataset.deleted);
-  }
-
-  async withdraw(form) {
-    try {
-      await call(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "text/html" } });
-      this.forget();
-      this.setPhoto(null);
-      await this.load();
-      this.tell("notice", this.form.dataset.withdrawn);
-    } catch (problem) {
-      this.refused(problem);
-    }
+    if (go && dataset.href) location.assign(dataset.href);
+    else if (go && form) form.requestSubmit();
   }
 }
 
