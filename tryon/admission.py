@@ -15,27 +15,29 @@ from typing import TYPE_CHECKING, Any
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
-from tryon import tasks
+from tryon import ledger, tasks
 from tryon.catalog import get_catalog
 from tryon.choices import Category, Operation, Status
 from tryon.conf import conf
 from tryon.consent import current_notice, standing_consent
 from tryon.errors import TryOnError
 from tryon.models import Consent, Garment, PresetModel, Shopper, ShopperPhoto, TryOnResult
-from tryon.runner.claim import end
-from tryon.runner.routing import candidates
-from tryon.signals import send_after_commit, tryon_requested
+from tryon.providers import get_provider
+from tryon.providers.base import CallStyle, Provider
+from tryon.runner import accounts, clock
+from tryon.runner.accounts import FAR, OPEN
+from tryon.runner.claim import finish, shared_priority
+from tryon.runner.routing import affordable, by_health, candidates, reachable, takes
+from tryon.signals import photo_stored, send_after_commit, tryon_requested
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from django.http import HttpRequest
 
     from tryon.images.intake import Picture
 
 REPEAT_WINDOW = timedelta(seconds=10)
-SHOPPER, SHOP = 0, 1  # TryOnResult.priority: a long batch of shots never keeps a shopper waiting
-SHOT_DEADLINE = timedelta(days=1)  # nobody stands and waits for a shot; a long batch may take its time
+INSTANT_DEADLINE = timedelta(minutes=1)  # a quick picture that is not quick is of no use
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,29 @@ def garment_for(product_ref: str, variant: str = "") -> Garment | None:
     return (garments.filter(variant=variant) if variant else garments).first()
 
 
-def unavailable_reason(garment: Garment | None) -> str:
-    """Why no try-on is offered for ``garment``, as an error code; "" when it is."""
+def unavailable_reason(garment: Garment | None, shopper: Shopper | None = None) -> str:
+    """Why no try-on is offered for ``garment``, as an error code; "" when it is. Of ``shopper`` the budget counts.
+
+    ``busy``: nobody takes one just now, but will again by itself. An account that only waits for a trial call counts as
+    open: if nobody asked, nobody would try it.
+    """
     if not conf.ENABLED or garment is None or not garment.active:
         return "not_available"
     if get_catalog().get_product(garment.product_ref) is None:
         return "not_available"
-    if not candidates(Operation.TRY_ON, Category(garment.category)):
+    found = candidates(Operation.TRY_ON, Category(garment.category))
+    now = clock.now()
+    known = accounts.standings(now)
+    running = [provider for provider in found if known.get(provider.alias, OPEN).until != FAR]
+    if not running:
         return "not_available"
-    return ""
+    return "" if affordable(reachable(running, known, now), Operation.TRY_ON, shopper=shopper) else "busy"
+
+
+def refused_by_shop(garment: Garment, request: HttpRequest) -> str:
+    """What the shop's catalog has against this visitor, as an error code; "" when nothing."""
+    catalog = get_catalog()
+    return catalog.refusal(catalog.get_product(garment.product_ref), request)
 
 
 def quota(shopper: Shopper | None, now: datetime | None = None) -> Quota:
@@ -97,7 +113,13 @@ def store_photo(shopper: Shopper, picture: Picture, consent: Consent) -> Shopper
     except OSError as error:
         raise TryOnError("storage_unavailable", f"{type(error).__name__}", retry_after=60) from error
     try:
-        photo.save(force_insert=True)
+        with transaction.atomic():
+            # an erasure ends before this or after it, never in between
+            Shopper.objects.select_for_update().filter(pk=shopper.pk).first()
+            if not Consent.objects.filter(pk=consent.pk, shopper=shopper, withdrawn_at=None).exists():
+                raise TryOnError("consent_missing", "withdrawn while the photo came in")
+            photo.save(force_insert=True)
+            send_after_commit(photo_stored, ShopperPhoto, photo=photo)
     except Exception:
         photo.file.storage.delete(str(photo.file.name))
         raise
@@ -142,12 +164,14 @@ def request(demand: Demand) -> Admitted:
         with transaction.atomic():
             # Requests of one shopper pass here one by one: the same wish twice makes one row, and no two take the
             # last try of the day. (SQLite writes one transaction at a time anyway.)
-            Shopper.objects.select_for_update().get(pk=demand.shopper.pk)
+            if Shopper.objects.select_for_update().filter(pk=demand.shopper.pk).first() is None:
+                raise TryOnError("not_found", "the shopper signed in meanwhile")
             earlier = _earlier(demand)
             if earlier:
                 return Admitted(earlier, replayed=True)
+            _check_still_there(demand, consent)
             _check_room(demand)
-            result = TryOnResult.objects.create(
+            result = TryOnResult(
                 operation=Operation.TRY_ON.value,
                 shopper=demand.shopper,
                 garment=demand.garment,
@@ -157,11 +181,15 @@ def request(demand: Demand) -> Admitted:
                 options=dict(demand.options),
                 idempotency_key=demand.idempotency_key,
                 fingerprint=demand.fingerprint,
+                priority=shared_priority(demand.shopper.results.live().count()),
                 **_clocks(
                     deadline=timedelta(seconds=conf.DEADLINE_SECONDS),
                     expires_after=timedelta(hours=conf.RESULT_RETENTION_HOURS),
                 ),
             )
+            _choose_provider(result)
+            result.save(force_insert=True)
+            _add_instant(result)
             _announce(result)
     except IntegrityError:
         winner = _earlier(demand)
@@ -169,6 +197,47 @@ def request(demand: Demand) -> Admitted:
             raise
         return Admitted(winner, replayed=True)
     return Admitted(result, replayed=False)
+
+
+def _choose_provider(result: TryOnResult) -> None:
+    """The best one that there is money for, with the money set aside. Raises CapReached when there is none."""
+    operation, now = Operation(result.operation), clock.now()
+    allowed = result.consent.providers if result.consent else None
+    found = candidates(operation, Category(result.garment.category), allowed=allowed)
+    able: list[Provider] = [provider for provider in found if takes(provider, operation, result.options)]
+    broke: ledger.CapReached | None = None
+    for provider in by_health(able, now):
+        try:
+            ledger.reserve(result, provider, now=now)
+        except ledger.CapReached as error:
+            broke = broke or error
+            continue
+        result.provider = provider.alias
+        return
+    if broke:
+        raise broke
+
+
+def _add_instant(result: TryOnResult) -> None:
+    """While another company works, an engine of our own makes a quick picture: free, and in nobody's count."""
+    if not (conf.INSTANT_PREVIEW and result.provider and get_provider(result.provider).leaves_server):
+        return
+    allowed = result.consent.providers if result.consent else None
+    for provider in candidates(Operation.TRY_ON, Category(result.garment.category), allowed=allowed):
+        if provider.style == CallStyle.CPU and not provider.paid and not provider.leaves_server:
+            TryOnResult.objects.create(
+                operation=Operation.TRY_ON.value,
+                garment=result.garment,
+                photo=result.photo,
+                preset_model=result.preset_model,
+                consent=result.consent,
+                provider=provider.alias,
+                pinned=True,
+                preview_of=result,
+                priority=result.priority,
+                **_clocks(deadline=INSTANT_DEADLINE, expires_after=timedelta(hours=conf.RESULT_RETENTION_HOURS)),
+            )
+            return
 
 
 def _earlier(demand: Demand) -> TryOnResult | None:
@@ -189,7 +258,7 @@ def _earlier(demand: Demand) -> TryOnResult | None:
 def _check(demand: Demand) -> Consent | None:
     """Everything that needs no lock. Gives the consent that covers the photo."""
     reason = unavailable_reason(demand.garment)
-    if reason:
+    if reason and reason != "busy":  # that one is said below, with the time
         raise TryOnError(reason)
     category = Category(demand.garment.category)
     if demand.photo is None:
@@ -211,9 +280,25 @@ def _check(demand: Demand) -> Consent | None:
 
 
 def _check_options(options: Mapping[str, Any], providers: Iterable[Any]) -> None:
+    """One that takes them is enough: routing asks no other. Raises what the best one has against them."""
+    against: TryOnError | None = None
     for provider in providers:
-        provider.clean_options(Operation.TRY_ON, options)
-        return
+        try:
+            provider.clean_options(Operation.TRY_ON, options)
+        except TryOnError as error:
+            against = against or error
+        else:
+            return
+    if against:
+        raise against
+
+
+def _check_still_there(demand: Demand, consent: Consent | None) -> None:
+    """The shopper is locked: what was erased since ``_check`` stays erased."""
+    if consent and not Consent.objects.filter(pk=consent.pk, withdrawn_at=None).exists():
+        raise TryOnError("consent_missing", "withdrawn meanwhile")
+    if demand.photo and ShopperPhoto.objects.select_for_update().filter(pk=demand.photo.pk).first() is None:
+        raise TryOnError("not_found", "photo")
 
 
 def _check_room(demand: Demand) -> None:
@@ -223,59 +308,9 @@ def _check_room(demand: Demand) -> None:
         seconds = int((left.resets_at - timezone.now()).total_seconds()) + 1
         time = timezone.localtime(left.resets_at).strftime("%H:%M")
         raise TryOnError("quota_shopper", limit=left.limit, time=time, retry_after=seconds)
-    waiting = TryOnResult.objects.live().filter(priority=SHOPPER).count()
+    waiting = TryOnResult.objects.live().filter(shopper__isnull=False).count()
     if waiting >= conf.MAX_QUEUE:
         raise TryOnError("busy", f"{waiting} waiting", minutes=2, retry_after=120)
-
-
-# ---------------------------------------------------------------- on-model shots for the shop
-
-
-@dataclass(frozen=True, slots=True)
-class ShotPlan:
-    """What a request for on-model shots comes to, before anything is made."""
-
-    pairs: tuple[tuple[Garment, PresetModel], ...]
-    skipped: tuple[tuple[Garment, str], ...]  # with the reason, in words
-
-
-def plan_shots(garments: Iterable[Garment], preset_models: Iterable[PresetModel]) -> ShotPlan:
-    """Every garment on every model, and which garments can't be done and why."""
-    chosen = [model for model in preset_models if model.active]
-    able = {category: bool(candidates(Operation.MODEL_SHOT, category)) for category in Category}
-    pairs: list[tuple[Garment, PresetModel]] = []
-    skipped: list[tuple[Garment, str]] = []
-    for garment in garments:
-        if not garment.active:
-            skipped.append((garment, _("switched off")))
-        elif not able[Category(garment.category)]:
-            skipped.append((garment, _("no provider makes shots of this category")))
-        else:
-            pairs.extend((garment, model) for model in chosen)
-    return ShotPlan(tuple(pairs), tuple(skipped))
-
-
-def request_shots(plan: ShotPlan, *, user: User) -> list[TryOnResult]:
-    """Queue the planned shots, in one transaction."""
-    with transaction.atomic():
-        results = TryOnResult.objects.bulk_create(
-            [
-                TryOnResult(
-                    operation=Operation.MODEL_SHOT.value,
-                    requested_by=user,
-                    garment=garment,
-                    preset_model=model,
-                    priority=SHOP,
-                    **_clocks(deadline=SHOT_DEADLINE),
-                )
-                for garment, model in plan.pairs
-            ],
-            batch_size=500,
-        )
-        for result in results:
-            send_after_commit(tryon_requested, TryOnResult, result=result)
-        transaction.on_commit(tasks.wake)
-    return results
 
 
 # ---------------------------------------------------------------- both
@@ -283,7 +318,7 @@ def request_shots(plan: ShotPlan, *, user: User) -> list[TryOnResult]:
 
 def cancel(result: TryOnResult) -> bool:
     """Stop a row that is not over yet. What a provider is already making for money is not called back here."""
-    return end(result, Status.CANCELED, error_code="canceled")
+    return finish(result, Status.CANCELED, error_code="canceled")
 
 
 def _announce(result: TryOnResult) -> None:
@@ -292,7 +327,7 @@ def _announce(result: TryOnResult) -> None:
 
 
 def _clocks(*, deadline: timedelta, expires_after: timedelta | None = None) -> dict[str, Any]:
-    now = timezone.now()
+    now = clock.now()
     return {
         "created_at": now,
         "updated_at": now,

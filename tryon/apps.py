@@ -10,4 +10,5 @@ class TryonConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from tryon import checks  # noqa: F401 - registers the system checks
+        from tryon import checks, checks_deployment, followup, identity  # noqa: F401 - registers checks and receivers
+        from tryon.studio import receivers  # noqa: F401

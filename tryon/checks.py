@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage
 from django.db import connections
@@ -32,33 +33,25 @@ SHORTEST_TIMEOUT = int(BUDGET_SECONDS) + LONGEST_STEP_SECONDS
 
 @register("tryon")
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
-    found = list(_setting_names())
+    found = list(setting_names())
     if found:  # nothing below can be read safely
         return found
-    return [*_providers(), *_routes(), *_catalog(), *_queue(), *_cache(), *_sqlite(), *_private_storage()]
+    parts = (_secret_key, _providers, _routes, _catalog, _queue, _cache, _sqlite, _private_storage, _retention, _caps)
+    return [message for part in parts for message in part()]
 
 
-@register("tryon", Tags.security, deploy=True)
-def check_deployment(**kwargs: Any) -> list[CheckMessage]:
-    return [] if list(_setting_names()) else list(_private_hosts())
+def _secret_key() -> Iterator[CheckMessage]:
+    try:
+        str(settings.SECRET_KEY)  # an empty one raises
+    except ImproperlyConfigured:
+        yield Error(
+            "SECRET_KEY is empty: cookies, links to pictures and the addresses of webhooks are signed with it.",
+            hint='SECRET_KEY = os.environ["SECRET_KEY"]',
+            id="tryon.E010",
+        )
 
 
-def _private_hosts() -> Iterator[CheckMessage]:
-    for alias in conf.PROVIDERS:
-        try:
-            provider = build_provider(alias)
-        except (ImproperlyConfigured, KeyError, TypeError):  # the other checks say so
-            continue
-        if provider.allow_private_hosts:
-            yield Warning(
-                f'The provider "{alias}" may call and fetch from addresses inside your own network, and without TLS.',
-                hint=f'Take "allow_private_hosts" out of TRYON["PROVIDERS"]["{alias}"]["OPTIONS"]: it is for a '
-                "sandbox on the developer's machine.",
-                id="tryon.W023",
-            )
-
-
-def _setting_names() -> Iterator[CheckMessage]:
+def setting_names() -> Iterator[CheckMessage]:
     table = documented()
     for name, value in user_settings().items():
         if name not in table:
@@ -188,3 +181,63 @@ def _private_storage() -> Iterator[CheckMessage]:
                     hint='TRYON = {"PRIVATE_ROOT": str(BASE_DIR / "private")}, outside MEDIA_ROOT.',
                     id="tryon.W012",
                 )
+
+
+def _retention() -> Iterator[CheckMessage]:
+    for name in ("PHOTO_RETENTION_HOURS", "RESULT_RETENTION_HOURS"):
+        if getattr(conf, name) < 1:
+            yield Error(
+                f'TRYON["{name}"] sets no time after which pictures of people are deleted.',
+                hint=f'TRYON = {{"{name}": {vars(Settings)[name]}}}',
+                id="tryon.E008",
+            )
+
+
+def _caps() -> Iterator[CheckMessage]:
+    """``CAPS`` is the shop's own money: a word that is not understood must not mean "no limit"."""
+    scopes = {"shop": ("hour", "day"), "shopper": ("hour", "day"), "providers": tuple(conf.PROVIDERS)}
+    for scope, caps in conf.CAPS.items():
+        place = f'TRYON["CAPS"]["{scope}"]'
+        if scope not in scopes or not isinstance(caps, Mapping):
+            yield _misspelt(place, str(scope), scopes)
+            continue
+        for name, value in caps.items():
+            if name not in scopes[scope]:
+                yield _misspelt(f'{place}["{name}"]', str(name), scopes[scope])
+            elif scope != "providers":
+                yield from _amount(f'{place}["{name}"]', value)
+            elif not isinstance(value, Mapping) or not set(value) <= {"hour", "day"}:
+                yield _misspelt(f'{place}["{name}"]', str(value), ("hour", "day"))
+            else:
+                yield from (message for key in value for message in _amount(f'{place}["{name}"]["{key}"]', value[key]))
+    if conf.CAPS:
+        yield from _unknown_prices()
+
+
+def _misspelt(place: str, name: str, known: Iterable[str]) -> CheckMessage:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f'Did you mean "{near[0]}"?' if near else f"Known are: {', '.join(known)}."
+    return Error(f"{place} is not understood.", hint=hint, id="tryon.E009")
+
+
+def _amount(place: str, value: Any) -> Iterator[CheckMessage]:
+    try:
+        good = not isinstance(value, bool) and Decimal(str(value)).is_finite() and Decimal(str(value)) >= 0
+    except ArithmeticError:
+        good = False
+    if not good:
+        yield Error(f"{place} should be an amount of money.", hint=f"For example: {place} = 50", id="tryon.E009")
+
+
+def _unknown_prices() -> Iterator[CheckMessage]:
+    for alias in conf.PROVIDERS:
+        try:
+            provider = build_provider(alias)
+        except (ImproperlyConfigured, ImportError, KeyError, TypeError):  # the other checks say so
+            continue
+        if provider.paid and not provider.credit_price:
+            yield Warning(
+                f'What a credit of "{alias}" costs is not known, so the caps do not hold for it.',
+                hint=f'Add "credit_price": "0.05" (in your currency) to TRYON["PROVIDERS"]["{alias}"]["OPTIONS"].',
+                id="tryon.W027",
+            )

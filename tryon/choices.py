@@ -51,3 +51,24 @@ class ProviderStatus(StrEnum):
     FAILED = "failed"
     CANCELED = "canceled"
     BLOCKED = "blocked"
+
+
+class FeedbackReason(StrEnum):
+    """Why a shopper likes a preview or does not: the closed list. Words for them are in ``tryon.feedback``."""
+
+    FACE = "face"
+    BODY = "body"
+    GARMENT = "garment"
+    COLOUR = "colour"
+    PLACE = "place"
+    QUALITY = "quality"
+
+
+class FunnelStep(StrEnum):
+    """How far shoppers come, in the order of the way."""
+
+    OPENED = "opened"
+    PHOTO = "photo"
+    STARTED = "started"
+    DONE = "done"
+    BAG = "bag"

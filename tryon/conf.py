@@ -39,9 +39,26 @@ class Settings:
 
     PHOTO_RETENTION_HOURS: Annotated[int, "A shopper's photo is deleted after this many hours."] = 24
     RESULT_RETENTION_HOURS: Annotated[int, "A shopper's previews are deleted after this many hours."] = 24
+    DELETE_PHOTO_WHEN_DONE: Annotated[
+        bool, "True deletes a photo as soon as nothing is being made from it; comparing needs the photo, then goes."
+    ] = False
+    CONSENT_RETENTION_DAYS: Annotated[
+        int, "The record of an agreement is kept as evidence for this many days after it ended or was given."
+    ] = 1095
+    FEEDBACK_RETENTION_DAYS: Annotated[int, "Feedback is deleted after this many days; it names no shopper."] = 365
+    FUNNEL_RETENTION_DAYS: Annotated[
+        int, "Daily counts of the funnel, and what became of try-ons, are deleted after this many days."
+    ] = 400
+    RECEIPT_RETENTION_DAYS: Annotated[int, "Receipts of deletions, which name nobody, are kept this many days."] = 1095
+    SHARING: Annotated[bool, "False: shoppers can't make links to their previews."] = True
+    SHARE_HOURS: Annotated[int, "A share link ends after this many hours, or with its preview."] = 24
     SESSION_DAYS: Annotated[int, "How long an app's session token and the shopper's cookie live."] = 30
     DAILY_LIMIT: Annotated[int, "Previews a shopper may start in a day; failed ones do not count."] = 20
     MAX_QUEUE: Annotated[int, "With this many waiting, new previews are refused as busy."] = 500
+    INSTANT_PREVIEW: Annotated[
+        bool,
+        "While another company works, the local engine shows a quick picture first, if it is among the try_on routes.",
+    ] = True
     MINIMUM_AGE: Annotated[int, "The age a shopper confirms in the photo notice. 0: not asked."] = 18
 
     MAX_UPLOAD_MB: Annotated[int, "Largest photo accepted, in megabytes."] = 15
@@ -53,6 +70,33 @@ class Settings:
     LEASE_SECONDS: Annotated[int, "A worker silent for this long is taken for dead and its work is taken over."] = 15
     MAX_ATTEMPTS: Annotated[int, "Claims without an outcome before a preview fails as worker_died."] = 3
     DRAINS: Annotated[int, "Runner tasks that may work side by side, over all workers."] = 1
+
+    RATE_LIMITS: Annotated[
+        Mapping[str, str],
+        "Bursts of requests: new sessions and uploads of one address, uploads of one shopper. An empty text: no limit.",
+    ] = {"sessions": "60/min", "address": "600/min", "shopper": "60/min"}
+    LONG_POLL_SECONDS: Annotated[
+        int,
+        "Longest time that GET tryons/{id}/?wait= is held open. It keeps a server thread; 0: it is answered at once.",
+    ] = 0
+    ALLOW_PRIVATE_HOSTS: Annotated[
+        bool,
+        "Photo addresses and webhooks may lead into your own network, and without TLS: for development only.",
+    ] = False
+
+    CURRENCY: Annotated[str, "The currency of every amount; no amount is ever converted."] = "USD"
+    CAPS: Annotated[
+        Mapping[str, Mapping[str, Any]],
+        'Most to spend: {"shop": {"hour": 5, "day": 50}, "shopper": {"day": 1}, "providers": {"fashn": {"day": 20}}}.',
+    ] = {}
+    UNCERTAIN_HOURS: Annotated[
+        int, "A paid call whose answer was never seen is waited for this long; then the preview has failed."
+    ] = 24
+    ALERT_MAIL: Annotated[bool, "True: alerts also go by mail to ADMINS; the signal is sent in any case."] = False
+    PUBLIC_URL: Annotated[
+        str,
+        'Where providers reach the URLs of this app: "https://shop.example/tryon/". Empty: no webhooks, only polls.',
+    ] = ""
 
     BUTTON_LABEL: Annotated[str, "Words on the try-on button. Empty: “See it on you”, translated."] = ""
     SIZE_GUIDE_URL: Annotated[str, "Where “size guide” beside a result leads. Empty: no link."] = ""

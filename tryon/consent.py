@@ -15,6 +15,8 @@ from tryon.choices import Operation
 from tryon.conf import conf
 from tryon.errors import TryOnError
 from tryon.models import Consent, Shopper
+from tryon.providers.base import Provider
+from tryon.providers.facts import Facts
 from tryon.runner.routing import configured
 from tryon.signals import consent_given, send_after_commit
 
@@ -31,26 +33,33 @@ class Notice:
 def current_notice() -> Notice:
     """The notice in the active language."""
     routed = configured(Operation.TRY_ON)
-    providers = tuple(provider.alias for provider in routed)
-    receivers = tuple(provider.alias for provider in routed if provider.leaves_server)
-    facts = {
-        "providers": sorted(providers),
-        "receivers": sorted(receivers),
-        "photo_hours": conf.PHOTO_RETENTION_HOURS,
-        "result_hours": conf.RESULT_RETENTION_HOURS,
-        "age": conf.MINIMUM_AGE,
-    }
-    return Notice(version=_version(facts), text=_text(receivers), providers=providers)
+    aliases = tuple(provider.alias for provider in routed)
+    receivers = [provider for provider in routed if provider.leaves_server]
+    return Notice(version=_version(aliases, receivers), text=_text(receivers), providers=aliases)
 
 
-def _version(facts: dict[str, object]) -> str:
-    """Of the facts and of the English words: a translation that is mended asks nobody to agree again."""
+def _version(aliases: tuple[str, ...], receivers: list[Provider]) -> str:
+    """Of the facts and of the English words: a translation that is mended asks nobody to agree again, and neither do
+    two providers that change places.
+    """
+    by_name = sorted(receivers, key=lambda provider: provider.alias)
     with translation.override("en"):
-        words = _text(tuple(map(str, facts["receivers"])))  # type: ignore[call-overload]
-    return hashlib.sha256(json.dumps([facts, words], sort_keys=True).encode()).hexdigest()[:12]
+        facts = [sorted(aliases), [[each.alias, *_documented(each.facts)] for each in by_name], _text(by_name)]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 
-def _text(receivers: tuple[str, ...]) -> str:
+def _documented(facts: Facts | None) -> list[str]:
+    return [str(facts.place), str(facts.photo), str(facts.result)] if facts else []
+
+
+def _named(provider: Provider) -> str:
+    """Who, and where if their documentation says so."""
+    if provider.facts is None or not provider.facts.place:
+        return provider.company
+    return _("%(company)s (%(place)s)") % {"company": provider.company, "place": provider.facts.place}
+
+
+def _text(receivers: list[Provider]) -> str:
     sentences = []
     if conf.MINIMUM_AGE:
         sentences.append(
@@ -59,7 +68,9 @@ def _text(receivers: tuple[str, ...]) -> str:
     else:
         sentences.append(_("This photo shows me or somebody who agreed."))
     if receivers:
-        sentences.append(_("It is sent to %(receivers)s to make the preview.") % {"receivers": ", ".join(receivers)})
+        sentences.append(
+            _("It is sent to %(receivers)s to make the preview.") % {"receivers": ", ".join(map(_named, receivers))}
+        )
     else:
         sentences.append(_("The preview is made on this shop's own server; nobody else gets the photo."))
     sentences.append(
@@ -100,6 +111,7 @@ def give_consent(shopper: Shopper, version: str, *, channel: str) -> Consent:
         with transaction.atomic():
             consent = Consent.objects.create(
                 shopper=shopper,
+                subject=shopper.pk,
                 version=notice.version,
                 text=notice.text,
                 language=translation.get_language() or "",

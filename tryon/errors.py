@@ -11,10 +11,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from django.db import InterfaceError, InternalError, OperationalError
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
+
+
+# gone, restarting, read-only, or the statement was ended: the same request may succeed a little later
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
+AWAY_SECONDS = 30  # for Retry-After
 
 
 class NextStep(StrEnum):
@@ -71,8 +78,27 @@ class TryOnError(Exception):
 
 def shopper_text(code: str, params: dict[str, Any] | None = None) -> str:
     """The shopper's words for ``code``; an unknown code reads as ``provider_down``."""
-    template = str(ERRORS.get(code, ERRORS["provider_down"]).text)
-    return template.format_map(_Params(params or {}))
+    params = params or {}
+    template = _counted(code, params) or str(ERRORS.get(code, ERRORS["provider_down"]).text)
+    return template.format_map(_Params(params))
+
+
+def _counted(code: str, params: dict[str, Any]) -> str:
+    """The words of the two rows that count something, in the plural form of the active language."""
+    limit, minutes = params.get("limit"), params.get("minutes")
+    if code == "quota_shopper" and isinstance(limit, int):
+        return ngettext(
+            "You've used today's {limit} preview. More at {time}.",
+            "You've used today's {limit} previews. More at {time}.",
+            limit,
+        )
+    if code == "busy" and isinstance(minutes, int):
+        return ngettext(
+            "Many people are trying things on. Try again in about {minutes} minute.",
+            "Many people are trying things on. Try again in about {minutes} minutes.",
+            minutes,
+        )
+    return ""
 
 
 class _Params(dict[str, Any]):
@@ -161,6 +187,13 @@ ERRORS: dict[str, ErrorText] = {
         CHOICE,
         _("Sharpness under the limit."),
     ),
+    "photo_unreachable": ErrorText(
+        422,
+        _TITLE_FILE,
+        _("We couldn't fetch a photo from that address."),
+        OTHER,
+        _("The address was refused, or gave no photo in time."),
+    ),
     # ---- who is in it
     "no_person": ErrorText(
         422,
@@ -196,6 +229,20 @@ ERRORS: dict[str, ErrorText] = {
         _("This photo looks rotated. Use one where you stand or sit upright."),
         OTHER,
         _("The body axis is not upright."),
+    ),
+    "child_sized": ErrorText(
+        422,
+        _TITLE_PHOTO,
+        _("This shop makes previews for adults only. Use a photo of an adult, taken from chest height."),
+        OTHER,
+        _("The body has a child's proportions. The option child_sized of the local provider sets the shop's rule."),
+    ),
+    "low_confidence": ErrorText(
+        422,
+        _TITLE_PHOTO,
+        _("The preview would not look right. Stand facing the camera, arms a little away, in close-fitting clothes."),
+        OTHER,
+        _("The picture would be too poor to show. The option min_confidence of the local provider sets the limit."),
     ),
     "legs_not_visible": ErrorText(
         422,
@@ -247,6 +294,13 @@ ERRORS: dict[str, ErrorText] = {
         NextStep.NONE,
         _("No garment is linked, it is switched off, or no provider can make it."),
     ),
+    "region": ErrorText(
+        409,
+        _("Not available for this product"),
+        _("This product can't be tried on where you are."),
+        NextStep.NONE,
+        _("The shop's catalog adapter refused it for this visitor."),
+    ),
     # ---- making it
     "provider_down": ErrorText(
         502,
@@ -286,12 +340,36 @@ ERRORS: dict[str, ErrorText] = {
         NextStep.NONE,
         _("The row had reached its end."),
     ),
+    "decided_already": ErrorText(
+        409,
+        _("Too late"),
+        _("Somebody else was quicker."),
+        NextStep.NONE,
+        _("The picture was decided about or published meanwhile."),
+    ),
+    "not_publishable": ErrorText(
+        409, _("Can't be published"), _("{why}"), NextStep.NONE, _("What publishing would refuse.")
+    ),
     "storage_unavailable": ErrorText(
         503,
         _TITLE_WAIT,
         _("We couldn't save your photo just now. Try again in a minute."),
         LATER,
         _("The private storage refused to write."),
+    ),
+    "face_not_hidden": ErrorText(
+        422,
+        _("The face could not be hidden"),
+        _("We can't be sure to hide the face in this picture, so no link was made. You can make one that shows it."),
+        NextStep.NONE,
+        _("No face was found, or the built-in engine is not installed."),
+    ),
+    "sharing_off": ErrorText(
+        409,
+        _("Not shared"),
+        _("This preview can't be shared."),
+        NextStep.NONE,
+        _("Sharing is off, or it has no picture."),
     ),
     # ---- the request itself
     "not_found": ErrorText(
@@ -347,6 +425,9 @@ ERRORS: dict[str, ErrorText] = {
         _("The first request with this key is still running."),
         LATER,
         _("Same Idempotency-Key in flight."),
+    ),
+    "unavailable": ErrorText(
+        503, _TITLE_WAIT, _("Something went wrong on our side."), LATER, _("The database does not answer; see the log.")
     ),
     "server_error": ErrorText(
         500,

@@ -5,6 +5,7 @@ The callables are used in model fields, so migrations name them and never a fold
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from django.conf import settings
@@ -28,9 +29,14 @@ def garment_storage() -> Storage:
 def by_alias(alias: str) -> Storage:
     if alias in storages.backends:
         return storages[alias]
+    return _private_folder(private_root() / alias)
+
+
+@functools.lru_cache(maxsize=16)
+def _private_folder(location: Path) -> Storage:
     # base_url=None: .url() raises, so a private file can never be linked to by mistake
     return FileSystemStorage(
-        location=private_root() / alias,
+        location=location,
         base_url=None,
         file_permissions_mode=0o600,
         directory_permissions_mode=0o700,

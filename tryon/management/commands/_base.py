@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from typing import Any, ClassVar
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.management.base import DjangoHelpFormatter as HelpFormatter
+from django.db import OperationalError, ProgrammingError
+
+from tryon.studio.log import acting_as
 
 FAULT = 1
 ATTENTION = 3
@@ -26,6 +31,15 @@ class TryonCommand(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json", help="Print the outcome as JSON.")
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            with acting_as(_actor()):
+                return super().execute(*args, **options)
+        except (OperationalError, ProgrammingError) as error:
+            raise CommandError(f"The database says: {error}. All tables there? python manage.py migrate") from error
+        except ImproperlyConfigured as error:
+            raise CommandError(f"{error} Run: python manage.py check") from error
+
     def report(self, options: dict[str, Any], data: dict[str, Any], lines: list[str]) -> None:
         """``data`` with --json, else ``lines``; nothing with -v 0."""
         if options["as_json"]:
@@ -33,3 +47,11 @@ class TryonCommand(BaseCommand):
         elif options["verbosity"] > 0:
             for line in lines:
                 self.stdout.write(line)
+
+
+def _actor() -> str:
+    """For the log of what is done without --user."""
+    try:
+        return f"command line ({getpass.getuser()})"
+    except (KeyError, OSError, ImportError):  # a container's user may have no name
+        return "command line"

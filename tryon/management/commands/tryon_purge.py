@@ -8,12 +8,12 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from tryon import retention
+from tryon import retention, tasks
 from tryon.management.commands._base import ATTENTION, TryonCommand
 
 
 class Command(TryonCommand):
-    help = "Delete photos and previews whose time has come, and files that no row names. Exit 3: something is left."
+    help = "Delete photos, previews and records that are due, and files that no row names. Exit 3: something is left."
     example = "python manage.py tryon_purge --dry-run"
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -21,7 +21,7 @@ class Command(TryonCommand):
         parser.add_argument("--dry-run", action="store_true", help="Count what is due and delete nothing.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        counts = retention.due() if options["dry_run"] else retention.purge()
+        counts = retention.due() if options["dry_run"] else tasks.delete_due()
         verb = "Due" if options["dry_run"] else "Deleted"
         self.report(options, {"dry_run": options["dry_run"], **asdict(counts)}, [f"{verb}: {counts}."])
         if counts.left_over:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
+from django.core.cache import caches
+from django.core.cache.backends.db import DatabaseCache
 from django.core.management.base import CommandError, CommandParser
+from django.db import connection
 
 from tryon import local_engine, tasks
 from tryon.conf import conf
@@ -17,9 +21,13 @@ LOCAL_BACKEND = "tryon.providers.local.LocalProvider"
 GROUPS = {
     "Merchandiser": [
         "add_garment", "change_garment", "view_garment", "add_presetmodel", "change_presetmodel", "view_presetmodel",
-        "add_tryonresult", "change_tryonresult", "view_tryonresult", "delete_tryonresult",
+        "view_tryonresult", "delete_tryonresult", "view_batch", "generate_shots", "review_shots", "publish_shots",
     ],
-    "Operator": ["view_garment", "view_presetmodel", "view_tryonresult", "view_consent"],
+    "Operator": [
+        "view_garment", "view_presetmodel", "view_tryonresult", "view_batch", "view_consent", "see_spend",
+        "view_sharelink", "delete_sharelink",
+        "view_provideraccount", "change_provideraccount", "view_ledgerentry", "change_ledgerentry",
+    ],
 }  # fmt: skip
 
 
@@ -39,7 +47,8 @@ class Command(TryonCommand):
         added = {part: work[part](dry_run=dry_run) for part in options["only"] or PARTS}
         done = "would add" if dry_run else "added"
         lines = [f"{part}: {f'{done} ' + ', '.join(names) if names else 'complete'}" for part, names in added.items()]
-        self.report(options, {"dry_run": dry_run, **added}, lines)
+        hints = list(_cache_hints())
+        self.report(options, {"dry_run": dry_run, **added, "hints": hints}, [*lines, *hints])
 
     def _models(self, *, dry_run: bool) -> list[str]:
         """Model files that were missing, for each local provider."""
@@ -69,3 +78,12 @@ class Command(TryonCommand):
                 group, _made = Group.objects.get_or_create(name=name)
                 group.permissions.add(*wanted)
         return changed
+
+
+def _cache_hints() -> Iterator[str]:
+    """A cache in the database needs a table, which only the project can want."""
+    there = connection.introspection.table_names()
+    for cache in caches.all(initialized_only=False):
+        table = str(getattr(cache, "_table", ""))
+        if isinstance(cache, DatabaseCache) and table not in there:
+            yield f"The cache has no table {table}. Run: python manage.py createcachetable"

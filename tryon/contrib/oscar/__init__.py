@@ -1,0 +1,1 @@
+"""django-oscar: ``TRYON = {"CATALOG": "tryon.contrib.oscar.catalog.OscarCatalog"}``; see docs/studio/oscar.md."""
