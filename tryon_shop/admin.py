@@ -6,18 +6,19 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.http import HttpRequest
 
+from tryon.admin.panel import ShotsPanelMixin
 from tryon.garments import sync_product
 from tryon_shop.models import Product, ProductColour
 
 
-class ColourInline(admin.TabularInline):  # type: ignore[type-arg]
+class ColourInline(admin.StackedInline):  # type: ignore[type-arg]
     model = ProductColour
     extra = 0
     prepopulated_fields = {"key": ["name"]}
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ProductAdmin(ShotsPanelMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["name", "category", "price", "sizes", "created"]
     list_filter = ["category"]
     search_fields = ["name", "slug"]

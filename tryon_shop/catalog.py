@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from io import BytesIO
 
-from tryon.catalog import GarmentSource, ProductCatalog
+from tryon.catalog import GarmentSource
 from tryon.choices import Category
+from tryon_shop.gallery import GalleryCatalog
 from tryon_shop.models import Product
 
 
-class ShopCatalog(ProductCatalog):
+class ShopCatalog(GalleryCatalog):
     def product_ref(self, product: Product) -> str:
         return product.slug
 

@@ -1,4 +1,4 @@
-"""The demo shop's contents: products with pictures, models to try things on, staff.
+"""The demo shop's contents: products with pictures, models to try things on, invented usage, staff.
 
 Everything is compared before it is written, so loading again changes nothing that is as it should be.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import Group, Permission, User
 from django.core.files.base import ContentFile
@@ -20,21 +21,25 @@ from tryon import local_engine
 from tryon.garments import picture_limits, set_picture, sync_product
 from tryon.images.intake import intake
 from tryon.models import Garment, PresetModel
-from tryon_shop.drawing.catalogue import DESIGNS, picture_name
+from tryon_shop import usage
+from tryon_shop.drawing.catalogue import DESIGNS, Colourway, GarmentDesign, picture_name
 from tryon_shop.models import Product, ProductColour
-
-if TYPE_CHECKING:
-    from tryon_shop.drawing.catalogue import Colourway, GarmentDesign
 
 PICTURES = Path(__file__).parent / "demo_pictures"
 MERCHANDISER_MODELS = ("product", "productcolour")  # beside what `tryon_setup` allows the group
 FIGURE_NAMES = {
+    "f-xs-medium": "Yuki",
     "f-s-light": "Ida",
     "f-m-tan": "Luz",
     "f-l-dark": "Nia",
+    "f-xl-brown": "Asha",
     "f-2xl-medium": "Mara",
+    "f-4xl-tan": "Rosa",
+    "m-s-tan": "Leo",
     "m-m-brown": "Ravi",
+    "m-l-dark": "Kofi",
     "m-xl-light": "Ole",
+    "m-3xl-medium": "Sami",
 }
 
 Row = TypeVar("Row", bound=Model)
@@ -47,23 +52,32 @@ class Loader:
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)
         self.refused: list[str] = []
 
-    def products(self) -> None:
+    def products(self, at_least: int = 0) -> None:
+        """Those that are drawn, and dyed ones if there must be more."""
         for design in DESIGNS:
-            product, what = put(Product, described(design), slug=design.key)
-            self.counts["products"][what] += 1
-            colours = [
-                self.colour(product, PICTURES / picture_name(design, colourway), colourway, position)
-                for position, colourway in enumerate(design.colourways)
-            ]
-            self.garments(product, stale=what != "unchanged" or set(colours) != {"unchanged"})
+            names = [picture_name(design, colourway) for colourway in design.colourways]
+            self.product(design, [(PICTURES / name).read_bytes() for name in names])
+        if at_least > len(DESIGNS):
+            from tryon_shop.dyeing import dye, dyed
 
-    def colour(self, product: Product, picture: Path, colourway: Colourway, position: int) -> str:
-        data = picture.read_bytes()
+            for design, photo, degrees in islice(dyed(DESIGNS), at_least - len(DESIGNS)):
+                self.product(design, [dye(PICTURES / photo, degrees)])
+
+    def product(self, design: GarmentDesign, pictures: list[bytes]) -> None:
+        product, what = put(Product, described(design), slug=design.key)
+        self.counts["products"][what] += 1
+        colours = [
+            self.colour(product, data, colourway, position)
+            for position, (colourway, data) in enumerate(zip(design.colourways, pictures, strict=True))
+        ]
+        self.garments(product, stale=what != "unchanged" or set(colours) != {"unchanged"})
+
+    def colour(self, product: Product, data: bytes, colourway: Colourway, position: int) -> str:
         colour, what = put(ProductColour, shown(colourway, position), save=False, product=product, key=colourway.key)
         if not holds(colour, data):
             what = "changed" if colour.picture else "created"
             colour.picture.delete(save=False)
-            colour.picture.save(picture.name, ContentFile(data), save=False)
+            colour.picture.save(f"{product.slug}-{colourway.key}.jpg", ContentFile(data), save=False)
         if what != "unchanged":
             colour.save()
         self.counts["colours"][what] += 1
@@ -98,6 +112,9 @@ class Loader:
             elif what == "changed":
                 preset.save()
             self.counts["preset models"][what] += 1
+
+    def usage(self) -> None:
+        self.counts["days of usage"] += Counter(usage.invent())
 
     def accounts(self) -> None:
         """admin/admin and merchandiser/merchandiser. An account that is there keeps its password."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
 
 from tryon_shop.models import Product
 
@@ -12,7 +13,7 @@ class AddToBagForm(forms.Form):
 
     def __init__(self, *args: Any, product: Product, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        errors = dict.fromkeys(["required", "invalid_choice"], "Choose a size.")
+        errors = dict.fromkeys(["required", "invalid_choice"], _("Choose a size."))
         choices = [(size, size) for size in product.size_list]
         self.fields["size"] = forms.ChoiceField(choices=choices, widget=forms.RadioSelect, error_messages=errors)
 

@@ -26,8 +26,10 @@ class ContentSecurityPolicy:
 
 
 def policy_for(path: str) -> str:
-    """Django's own admin pages have style attributes, so there inline styles are allowed; scripts never."""
+    """Django's own admin pages have style attributes, so there inline styles are allowed, and what the tools make may
+    be a film; inline scripts never are.
+    """
     policy: str = settings.CONTENT_SECURITY_POLICY
     if path.startswith(reverse("admin:index")):
-        return policy.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+        return policy.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'; media-src 'self'")
     return policy

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.core.validators import RegexValidator
 from django.db import models
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 hex_colour = RegexValidator(r"^#[0-9a-f]{6}$", "A colour like #b5664a.")
 
 
 class Department(models.TextChoices):
-    TOPS = "upper", "Tops"
-    BOTTOMS = "lower", "Bottoms"
-    DRESSES = "full", "Dresses"
+    TOPS = "upper", _("Tops")
+    BOTTOMS = "lower", _("Bottoms")
+    DRESSES = "full", _("Dresses")
 
     @property
     def slug(self) -> str:
         """As it stands in addresses."""
-        return self.label.lower()
+        return self.name.lower()
 
 
 class Product(models.Model):
@@ -69,3 +72,46 @@ class ProductColour(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("product", args=[self.product.slug, self.key])
+
+    @property
+    def gallery(self) -> list[Shown]:
+        """The pictures of the product page in their order: the garment's own, and what was published beside it."""
+        own = Shown(self.picture.url, f"{self.product.name} in {self.name}", 1000, 1250)
+        placed = [(0.0, own), *((image.position, image.shown) for image in self.images.all())]
+        return [shown for _position, shown in sorted(placed, key=lambda entry: entry[0])]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture as the product page shows it. ``ai``: with the badge that says so."""
+
+    url: str
+    alt: str
+    width: int
+    height: int
+    ai: bool = False
+
+
+class GalleryImage(models.Model):
+    """A further picture of a colour. The colour's own stands at 0: before it are negative positions.
+
+    Positions are fractions, so that one can be put between two others, and taken away, without moving any.
+    """
+
+    colour = models.ForeignKey(ProductColour, on_delete=models.CASCADE, related_name="images")
+    picture = models.ImageField(upload_to="gallery/")
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    alt = models.CharField(max_length=300)
+    position = models.FloatField()
+    ai_generated = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return self.alt
+
+    @property
+    def shown(self) -> Shown:
+        return Shown(self.picture.url, self.alt, self.width, self.height, self.ai_generated)

@@ -73,6 +73,7 @@ CACHES = {
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("ar", "العربية")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -82,6 +83,15 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "media/"
 MEDIA_ROOT = VAR / "media"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+if not DEBUG:  # behind a web server that ends TLS; `manage.py check --deploy` has nothing to complain of
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = os.environ.get("HTTPS", "1") == "1"
+    SECURE_HSTS_SECONDS = 3600 * 24 * 365
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SILENCED_SYSTEM_CHECKS = ["tryon.W014"]  # the built-in engine is what this shop wants to show
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 LOGIN_URL = "admin:login"
 
@@ -94,8 +104,8 @@ LOGGING = {
 
 # The policy the shop is served under; the widget needs blob: for the photo shown before it is sent.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 # ---- try-on
@@ -105,6 +115,9 @@ TRYON = {
     "PRIVATE_ROOT": str(VAR / "private"),
     "SIZE_GUIDE_URL": "/size-guide/",
     "DAILY_LIMIT": 100,
+    "CAPS": {"shop": {"day": 12}, "shopper": {"day": 5}},
+    # a demo is tried out by one person in a hurry, often a script
+    "RATE_LIMITS": {"sessions": "120/min", "address": "900/min", "shopper": "900/min"},
 }
 
 # `make sandbox-demo`: the hosted providers' adapters, talking to a local server that speaks like the five of them

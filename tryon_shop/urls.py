@@ -22,6 +22,7 @@ urlpatterns = [
     path("about/", TemplateView.as_view(template_name="shop/about.html"), name="about"),
     path("sample-portrait.jpg", views.sample_portrait, name="sample-portrait"),
     path("logout/", LogoutView.as_view(next_page="home"), name="logout"),
+    path("language/<str:code>/", views.language, name="language"),
     path("admin/", admin.site.urls),
     path("tryon/", include("tryon.urls")),
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),

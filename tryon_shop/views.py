@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from tryon_shop.bag import Bag
@@ -42,11 +45,13 @@ def product(request: HttpRequest, slug: str, colour_key: str = "") -> HttpRespon
     form = AddToBagForm(data, initial={"size": request.GET.get("size")}, product=product)
     if form.is_valid():
         Bag(request.session).add(colours[0], form.cleaned_data["size"])
-        added = f"{product.name}, {colours[0].name}, size {form.cleaned_data['size']}"
+        what = {"name": product.name, "colour": colours[0].name, "size": form.cleaned_data["size"]}
+        added = _("%(name)s, %(colour)s, size %(size)s is in your bag.") % what
         messages.success(request, added, extra_tags="bag")
         return redirect(colours[0])
     others = sorted(on_sale().exclude(pk=product.pk), key=lambda other: other.category != product.category)
-    context = {"product": product, "colour": colours[0], "form": form, "others": others[:4]}
+    gallery = colours[0].gallery
+    context = {"product": product, "colour": colours[0], "gallery": gallery, "form": form, "others": others[:4]}
     return render(request, "shop/product.html", context, status=422 if form.errors else 200)
 
 
@@ -65,6 +70,18 @@ def change_bag(request: HttpRequest) -> HttpResponse:
     if form.cleaned_data["line"] in bag:
         bag.set_quantity(form.cleaned_data["line"], form.cleaned_data["quantity"])
     return redirect("bag")
+
+
+@require_safe
+def language(request: HttpRequest, code: str) -> HttpResponse:
+    """Remember the language and go back. By link and not by form: a page without forms is the same for everybody."""
+    if code not in dict(settings.LANGUAGES):
+        raise Http404
+    came_from = request.headers.get("Referer", "")
+    safe = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
+    response = redirect(came_from if safe else "home")
+    response.set_cookie(settings.LANGUAGE_COOKIE_NAME, code, max_age=365 * 86400, samesite="Lax")
+    return response
 
 
 @require_safe

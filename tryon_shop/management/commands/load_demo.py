@@ -13,15 +13,17 @@ from tryon_shop import demo
 
 ACCOUNTS_NOTE = "Demo accounts, never for a public server: admin/admin (everything), merchandiser/merchandiser."
 NO_ACCOUNTS_NOTE = "No demo accounts: DEBUG is off, and their passwords are public (--accounts makes them anyway)."
+MOST = 400  # further dyes would look like those that are there
 EXAMPLE = """example:
   python manage.py migrate
   python manage.py load_demo
   python manage.py load_demo --json -v 0
+  python manage.py load_demo --products 300
 """
 
 
 class Command(BaseCommand):
-    help = "Fill the demo shop: products, garments, models to try them on, staff. Safe to run again."
+    help = "Fill the demo shop: products, garments, models, staff and 60 days of invented usage. Safe to run again."
     requires_system_checks: list[str] = []  # their remarks would break the silence of -v 0; migrate has made them
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
@@ -31,6 +33,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print what was done as one JSON object")
+        parser.add_argument(
+            "--products",
+            type=int,
+            default=0,
+            metavar="N",
+            help="at least so many, most of them dyed from those that are drawn (default: the drawn ones)",
+        )
         parser.add_argument(
             "--accounts",
             action=BooleanOptionalAction,
@@ -43,10 +52,13 @@ class Command(BaseCommand):
         missing = demo.missing_pictures()
         if missing:
             raise CommandError(f"{len(missing)} demo pictures are missing, the first is {missing[0]}")
+        if options["products"] > MOST:
+            raise CommandError(f"--products: at most {MOST}", returncode=2)
         loader = demo.Loader()
         try:
-            loader.products()
+            loader.products(options["products"])
             loader.preset_models()
+            loader.usage()
             if options["accounts"]:
                 loader.accounts()
         except (OperationalError, ProgrammingError) as error:
