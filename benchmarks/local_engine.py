@@ -1,19 +1,26 @@
-"""Every garment on every person: times, refusals, colour and coverage errors, contact sheets.
+"""Every garment on every person: times, refusals, confidence, colour, edge and coverage errors, contact sheets.
 
-    python -m benchmarks.local_engine --persons DIR --garments DIR [DIR ...] [--mannequins] --sheets DIR
+    python -m benchmarks.local_engine --persons DIR --garments DIR [DIR ...] [--mannequins] --sheets DIR [--csv FILE]
+    python -m benchmarks.local_engine --persons DIR --garments DIR --memory
 
 Runs from the checkout. Needs the ``local`` extra and the network files (``manage.py tryon_setup``). Columns:
 
-ms         CPU milliseconds to dress the person, both pictures being prepared; preparing is listed apart
+ms         milliseconds of a try-on with a prepared garment: reading the photo, dressing, encoding
 colour     median CIE Delta E 2000 between the picture and the garment's own colours, where the garment shows
-outside    share of the pixels away from the person and the new garment that differ by more than 12 of 255
+changed    share of the pixels away from garment, old clothes and their shadow that are not the photo's own
 left       share of the garment worn before, where it has to go, that still looks the same
+edge       how much longer the garment's outline is than the same outline smoothed, in percent: 0 is clean
 stretch    vertical by horizontal scale of a top's chest; 1 keeps a print's proportions
+sure       the engine's own confidence; a picture below its limit is refused, and on the sheets all the same
+
+``--memory`` tells the largest resident set of a process that makes three pictures.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import resource
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,18 +29,21 @@ import cv2
 import numpy as np
 
 from tryon.errors import TryOnError
-from tryon.local_engine import garment as garments
 from tryon.local_engine import mannequin as drawn
-from tryon.local_engine import mannequins
+from tryon.local_engine import mannequins, try_on
 from tryon.local_engine import person as persons
+from tryon.local_engine.colour import cie_lab, delta_e_2000
 from tryon.local_engine.compose import dress
+from tryon.local_engine.confidence import judge
 from tryon.local_engine.dressed import Dressed
-from tryon.local_engine.engine import WORK_SIDE
+from tryon.local_engine.engine import MIN_CONFIDENCE, WORK_SIDE
 from tryon.local_engine.garment import Garment
-from tryon.local_engine.imaging import Array, decode, dilate, encode_jpeg, erode, grow, shrink
+from tryon.local_engine.imaging import Array, blur, decode, dilate, encode_jpeg, encode_png, erode, grow, shrink
 from tryon.local_engine.joints import L_ANKLE, R_ANKLE
 from tryon.local_engine.person import Person
+from tryon.local_engine.prepared import prepare
 
+FIGURES = ("milliseconds", "colour", "changed", "left", "edge", "stretch", "sure")
 _TILE = 360  # height of a picture on a sheet
 _COLUMNS = 8
 _CHANGED = 12  # grey levels; JPEG-like noise stays below
@@ -44,6 +54,7 @@ class Wearer:
     name: str
     photo: Array
     person: Person
+    milliseconds: float  # to read the photo
 
 
 @dataclass
@@ -55,60 +66,26 @@ class Pair:
     category: str = ""
     milliseconds: float = 0.0
     colour: float = np.nan
-    outside: float = np.nan
+    changed: float = np.nan
     left: float = np.nan
+    edge: float = np.nan
     stretch: float = np.nan
+    sure: float = np.nan
 
     def line(self) -> str:
         names = f"{self.person:16} {self.garment:28}"
-        if self.refusal:
+        if self.picture is None:
             return f"{names} refused: {self.refusal}"
         return (
-            f"{names} {self.category:6} {self.milliseconds:6.0f} {self.colour:6.1f} {self.outside:8.4f} "
-            f"{self.left:6.3f} {self.stretch:7.2f}"
+            f"{names} {self.category:6} {self.milliseconds:6.0f} {self.colour:6.1f} {self.changed:8.4f} "
+            f"{self.left:6.3f} {self.edge:6.1f} {self.stretch:7.2f} {self.sure:5.2f} {self.refusal}"
         )
 
-
-# ---- colour difference
-
-
-def cie_lab(rgb: Array) -> Array:
-    """sRGB from 0 to 255, (..., 3) -> CIE L*a*b* under D65."""
-    value = np.asarray(rgb, np.float64) / 255
-    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    matrix = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
-                       [0.0193339, 0.1191920, 0.9503041]])  # fmt: skip
-    scaled = linear @ matrix.T / np.array([0.95047, 1.0, 1.08883])
-    f = np.where(scaled > (6 / 29) ** 3, np.cbrt(scaled), scaled / (3 * (6 / 29) ** 2) + 4 / 29)
-    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
-
-
-def delta_e_2000(first: Array, second: Array) -> Array:
-    """CIEDE2000 between two L*a*b* arrays (..., 3), after Sharma, Wu and Dalal (2005)."""
-    l1, a1, b1 = np.moveaxis(first, -1, 0)
-    l2, a2, b2 = np.moveaxis(second, -1, 0)
-    chroma = (np.hypot(a1, b1) + np.hypot(a2, b2)) / 2
-    g = 0.5 * (1 - np.sqrt(chroma**7 / (chroma**7 + 25.0**7)))
-    a1, a2 = a1 * (1 + g), a2 * (1 + g)
-    c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
-    h1, h2 = np.degrees(np.arctan2(b1, a1)) % 360, np.degrees(np.arctan2(b2, a2)) % 360
-    grey = c1 * c2 == 0
-    turn = (h2 - h1 + 180) % 360 - 180
-    turn = np.where(grey, 0, np.where((turn == -180) & (h2 > h1), 180, turn))
-    hue = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2))
-    far = np.abs(h1 - h2) > 180
-    mean_hue = np.where(grey, h1 + h2, np.where(far, (h1 + h2 + np.where(h1 + h2 < 360, 360, -360)) / 2, (h1 + h2) / 2))
-    mean_l, mean_c = (l1 + l2) / 2, (c1 + c2) / 2
-    t = (
-        1 - 0.17 * np.cos(np.radians(mean_hue - 30)) + 0.24 * np.cos(np.radians(2 * mean_hue))
-        + 0.32 * np.cos(np.radians(3 * mean_hue + 6)) - 0.20 * np.cos(np.radians(4 * mean_hue - 63))
-    )  # fmt: skip
-    scale_l = 1 + 0.015 * (mean_l - 50) ** 2 / np.sqrt(20 + (mean_l - 50) ** 2)
-    scale_c, scale_h = 1 + 0.045 * mean_c, 1 + 0.015 * mean_c * t
-    bend = 60 * np.exp(-(((mean_hue - 275) / 25) ** 2))
-    rotation = -2 * np.sqrt(mean_c**7 / (mean_c**7 + 25.0**7)) * np.sin(np.radians(bend))
-    dl, dc, dh = (l2 - l1) / scale_l, (c2 - c1) / scale_c, hue / scale_h
-    return np.asarray(np.sqrt(np.maximum(0, dl**2 + dc**2 + dh**2 + rotation * dc * dh)))
+    def cells(self) -> list[str]:
+        """The row of the CSV file."""
+        numbers = [getattr(self, name) if self.picture is not None else np.nan for name in FIGURES]
+        return [self.person, self.garment, self.category, self.refusal,
+                *("" if np.isnan(number) else f"{number:.4g}" for number in numbers)]  # fmt: skip
 
 
 # ---- measuring one pair
@@ -123,10 +100,13 @@ def measure(pair: Pair, done: Dressed) -> None:
     if solid.any():
         difference = delta_e_2000(cie_lab(cloth[solid][::7]), cie_lab(after[solid][::7]))
         pair.colour = float(np.median(difference))
-    margin = max(3, int(0.06 * person.shoulder_width))
-    away = dilate((person.matte > 0.02) | (coverage > 0.02), margin) == 0
-    pair.outside = float(changed[away].mean()) if away.any() else 0.0
     parts, zones = person.parts, person.zones
+    touched = coverage > 0
+    if parts is not None and not person.drawn:
+        touched |= grow(parts.upper | parts.lower if pair.category != "upper" else parts.upper, person.shape) > 0
+    away = dilate(touched, max(3, int(0.12 * person.shoulder_width))) == 0
+    pair.changed = float((after != before).any(-1)[away].mean()) if away.any() else 0.0
+    pair.edge = raggedness(coverage, 0.02 * person.shoulder_width)
     if parts is not None and zones is not None and not person.drawn:
         old = parts.lower if pair.category == "lower" else parts.upper
         if pair.category == "full":
@@ -145,6 +125,17 @@ def measure(pair: Pair, done: Dressed) -> None:
         pair.stretch = _stretch(torso.source, torso.target, torso.uv)
 
 
+def raggedness(coverage: Array, sigma: float) -> float:
+    """Percent by which the outline is longer than its smoothed self."""
+
+    def length(mask: Array) -> float:
+        outlines, _ = cv2.findContours((mask > 0.5).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        return sum(cv2.arcLength(outline, True) for outline in outlines)
+
+    smooth = length(blur(coverage, sigma))
+    return 100 * (length(coverage) / smooth - 1) if smooth else np.nan
+
+
 def _stretch(source: Array, target: Array, uv: Array) -> float:
     """Median over the mesh cells of the chest of (picture by garment length down) / (the same across)."""
     across = np.hypot(*np.moveaxis(np.diff(target, axis=1), -1, 0))[:-1] / np.diff(source[..., 0], axis=1)[:-1]
@@ -158,14 +149,18 @@ def run_pair(wearer: Wearer, name: str, garment: Garment) -> Pair:
     person = wearer.person
     if person.drawn:
         person = drawn.load(wearer.name, garment.category)
-    started = time.process_time()
+    started = time.perf_counter()
     try:
         done = dress(person, garment)
     except TryOnError as error:
         pair.refusal = error.code
         return pair
-    pair.milliseconds = (time.process_time() - started) * 1000
     pair.picture = done.photo
+    encode_png(pair.picture)
+    pair.milliseconds = wearer.milliseconds + (time.perf_counter() - started) * 1000
+    pair.sure = judge(done, garment).confidence
+    if pair.sure < MIN_CONFIDENCE:
+        pair.refusal = "low_confidence"
     measure(pair, done)
     return pair
 
@@ -181,29 +176,30 @@ def _pictures(folders: list[Path], only: list[str]) -> dict[str, Path]:
 def read_persons(paths: dict[str, Path]) -> list[Wearer]:
     out = []
     for name, path in paths.items():
+        started = time.perf_counter()
         photo = shrink(decode(path.read_bytes())[0], WORK_SIDE)
-        started = time.process_time()
         try:
-            out.append(Wearer(name, photo, persons.analyse(photo)))
+            person = persons.analyse(photo)
         except TryOnError as error:
             print(f"{name:45} refused: {error.code}")
             continue
-        print(f"{name:45} prepared in {(time.process_time() - started) * 1000:.0f} ms")
+        milliseconds = (time.perf_counter() - started) * 1000
+        out.append(Wearer(name, photo, person, milliseconds))
+        print(f"{name:45} read in {milliseconds:.0f} ms")
     return out
 
 
 def read_garments(paths: dict[str, Path]) -> dict[str, Garment]:
     out = {}
     for name, path in paths.items():
-        picture, alpha = decode(path.read_bytes())
-        started = time.process_time()
+        started = time.perf_counter()
         try:
-            garment = garments.analyse(shrink(picture, WORK_SIDE), None if alpha is None else shrink(alpha, WORK_SIDE))
+            garment = prepare(path.read_bytes(), None, None, None)
         except (TryOnError, ValueError) as error:
             print(f"{name:45} refused: {error}")
             continue
         out[name] = garment
-        milliseconds = (time.process_time() - started) * 1000
+        milliseconds = (time.perf_counter() - started) * 1000
         print(f"{name:45} prepared in {milliseconds:.0f} ms: {garment.category} {' '.join(garment.warnings)}")
     return out
 
@@ -229,7 +225,7 @@ def write_sheet(path: Path, tiles: list[Array]) -> None:
 
 
 def summarise(pairs: list[Pair]) -> None:
-    made = [pair for pair in pairs if pair.picture is not None]
+    made = [pair for pair in pairs if pair.picture is not None and not pair.refusal]
     print(f"\n{len(pairs)} pairs, {len(pairs) - len(made)} refused")
     for category in ("upper", "lower", "full"):
         group = [pair for pair in made if pair.category == category]
@@ -238,11 +234,23 @@ def summarise(pairs: list[Pair]) -> None:
         times = [pair.milliseconds for pair in group]
         figures = "  ".join(
             f"{name} {np.nanmedian(values):.3f} (worst {np.nanmax(values):.3f})"
-            for name in ("colour", "outside", "left", "stretch")
+            for name in ("colour", "changed", "left", "edge", "stretch")
             if not np.isnan(values := np.array([getattr(pair, name) for pair in group])).all()
         )
         spent = f"ms {np.median(times):.0f} (p95 {np.percentile(times, 95):.0f})"
         print(f"{category:6} {len(group):4} pairs  {spent}  {figures}")
+
+
+def memory(photos: list[Path], garments: list[Path]) -> None:
+    """Three pictures in this process, whatever the confidence; prints its largest resident set."""
+    for i in range(3):
+        photo, garment = photos[i % len(photos)], garments[i % len(garments)]
+        try:
+            made = try_on(photo.read_bytes(), garment.read_bytes())
+            print(f"{photo.stem} + {garment.stem}: {made.width} x {made.height}, {made.milliseconds} ms")
+        except TryOnError as error:
+            print(f"{photo.stem} + {garment.stem}: {error.code}")
+    print(f"largest resident set: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
 
 
 def main() -> None:
@@ -254,18 +262,31 @@ def main() -> None:
         "--only-persons", nargs="*", default=[], metavar="WORD", help="names that hold one of the words"
     )
     parser.add_argument("--only-garments", nargs="*", default=[], metavar="WORD")
-    parser.add_argument("--sheets", type=Path, required=True, metavar="DIR", help="where the contact sheets go")
+    parser.add_argument("--sheets", type=Path, metavar="DIR", help="where the contact sheets go")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write a row for each pair")
+    parser.add_argument("--memory", action="store_true", help="make three pictures and tell the memory taken")
     parser.add_argument("--singles", action="store_true", help="also write each picture, lossless")
     options = parser.parse_args()
+    people, clothes = (
+        _pictures(options.persons, options.only_persons), _pictures(options.garments, options.only_garments)
+    )  # fmt: skip
+    if options.memory:
+        memory(list(people.values()), list(clothes.values()))
+        return
+    if options.sheets is None:
+        parser.error("--sheets says where the contact sheets go")
     options.sheets.mkdir(parents=True, exist_ok=True)
-    wearers = read_persons(_pictures(options.persons, options.only_persons))
+    wearers = read_persons(people)
     if options.mannequins:
         for figure in mannequins():
             if not options.only_persons or any(word in figure.key for word in options.only_persons):
                 person = drawn.load(figure.key, "full")
-                wearers.append(Wearer(figure.key, person.photo, person))
-    cloths = read_garments(_pictures(options.garments, options.only_garments))
-    print(f"\n{'person':16} {'garment':28} {'':6} {'ms':>6} {'colour':>6} {'outside':>8} {'left':>6} {'stretch':>7}")
+                wearers.append(Wearer(figure.key, person.photo, person, 0.0))
+    cloths = read_garments(clothes)
+    print(
+        f"\n{'person':16} {'garment':28} {'':6} {'ms':>6} {'colour':>6} {'changed':>8} {'left':>6} "
+        f"{'edge':>6} {'stretch':>7} {'sure':>5}"
+    )
     pairs: list[Pair] = []
     for wearer in wearers:
         tiles = [_tile(wearer.photo, wearer.name)]
@@ -281,6 +302,11 @@ def main() -> None:
             pairs.append(pair)
         write_sheet(options.sheets / f"{wearer.name}.jpg", tiles)
     summarise(pairs)
+    if options.csv:
+        with options.csv.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["person", "garment", "category", "refused", *FIGURES])
+            writer.writerows(pair.cells() for pair in pairs)
 
 
 if __name__ == "__main__":
