@@ -3,13 +3,15 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings as django_settings
 from django.db import connection
+from django.utils import timezone, translation
 
 from tests.providers.fakes import jpeg, setting
 from tryon.admission import store_photo
@@ -40,6 +42,12 @@ def need(path: Path, what: str) -> Path:
     return path
 
 
+def first(count: int, rows: Iterable[Any]) -> list[Any]:
+    """The first ``count`` rows of a parametrisation run with the suite, the others with ``make prove``."""
+    found = [row if isinstance(row, tuple) else (row,) for row in rows]
+    return [pytest.param(*row, marks=[pytest.mark.prove] if at >= count else []) for at, row in enumerate(found)]
+
+
 def unavailable(what: str) -> None:
     """A tool this test needs is not on the machine: skip loudly, or fail where nothing may be skipped."""
     if os.environ.get("CI") == "true":
@@ -58,6 +66,36 @@ def clean_files() -> Iterator[None]:
     """Nothing is left in the temporary folder."""
     yield
     shutil.rmtree(Path(django_settings.MEDIA_ROOT).parent, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_flush() -> Iterator[None]:
+    """PostgreSQL takes a second to truncate all tables, and milliseconds to delete the few rows of a test.
+
+    Foreign keys are checked at the end of the transaction, so the order of the tables does not matter.
+    """
+
+    def sql_flush(self: Any, style: Any, tables: list[str], **options: Any) -> list[str]:
+        return [f"DELETE FROM {self.quote_name(table)};" for table in tables]  # noqa: S608
+
+    with pytest.MonkeyPatch.context() as patch:
+        if connection.vendor == "postgresql":
+            patch.setattr(type(connection.ops), "sql_flush", sql_flush)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def language_of_the_settings() -> Iterator[None]:
+    """A request in another language leaves it behind in the thread of the tests."""
+    yield
+    translation.deactivate()
+
+
+@pytest.fixture
+def noon() -> Iterator[None]:
+    """For tests about a day, whatever the hour they run at."""
+    with time_machine.travel(timezone.now().replace(hour=12, minute=0), tick=True):
+        yield
 
 
 @pytest.fixture

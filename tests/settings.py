@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from tests import postgres
 from tryon_shop.settings import *  # noqa: F403
 
 SECRET_KEY = "only-for-tests"
@@ -17,17 +18,19 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 # Products are plain references here; the tests of the demo shop name its own adapter.
-TRYON = {**TRYON, "CATALOG": "tryon.catalog.base.ProductCatalog", "PRIVATE_ROOT": str(_TEMP / "private")}  # noqa: F405
+TRYON = {
+    **TRYON,  # noqa: F405
+    "CATALOG": "tryon.catalog.base.ProductCatalog",
+    "PRIVATE_ROOT": str(_TEMP / "private"),
+    "CAPS": {},
+}
 Q_CLUSTER = {**Q_CLUSTER, "sync": True}  # noqa: F405 - frozen at import; the worker tests start their own cluster
 
 if os.environ.get("TEST_DATABASE") == "postgres":
     DATABASES = {
-        "default": {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": os.environ.get("PGDATABASE", "test"),
-            "HOST": os.environ.get("PGHOST", "127.0.0.1"),
-            "PORT": os.environ.get("PGPORT", "5432"),
-            "USER": os.environ.get("PGUSER", "postgres"),
-            "TEST": {"NAME": f"tryon_tests_{os.getpid()}"},
-        }
+        "default": postgres.settings(
+            os.environ.get("PGDATABASE", "test"),
+            TEST={"NAME": f"tryon_tests_{os.getpid()}"},
+            OPTIONS={"options": "-c synchronous_commit=off"},  # nobody pulls the plug of the server here
+        )
     }

@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.template import Context, Template
 from django.utils import timezone
 
 from tests.conftest import only_on_postgres
+from tests.providers.fakes import setting
 from tryon import admission
 from tryon.catalog import ProductCatalog
 from tryon.choices import Status
 from tryon.consent import current_notice, give_consent
 from tryon.errors import TryOnError
-from tryon.models import Consent, Garment, PresetModel, Shopper, ShopperPhoto, TryOnResult
+from tryon.models import Consent, Garment, PresetModel, ProviderAccount, Shopper, ShopperPhoto, TryOnResult
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("instant")]
 
@@ -86,6 +88,35 @@ def test_what_is_not_available(
     assert code_of(lambda: admission.request(demand(shopper, garment, photo=photo))) == "not_available"
 
 
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("accounts", "reason"),
+    [
+        ({"one": {"stopped": True}}, ""),
+        ({"one": {"stopped": True}, "two": {"stopped": True}}, "not_available"),
+        ({"one": {"stopped": True}, "two": {"open_until": MINUTE}}, "busy"),
+        ({"one": {"open_until": MINUTE}, "two": {"paused_until": MINUTE, "paused_because": "config: key"}}, "busy"),
+        ({"one": {"stopped": True}, "two": {"paused_until": MINUTE / 6}}, ""),
+        # else nobody would ever ask for the preview that finds out whether it is back
+        ({"one": {"stopped": True}, "two": {"open_until": -MINUTE}}, ""),
+    ],
+    ids=["one left", "all switched off", "off and open", "no key and open", "a short pause", "due for a trial"],
+)
+def test_no_button_when_nobody_can_make_it_now(
+    garment: Garment, tryon_settings: Callable[..., None], accounts: dict[str, dict[str, Any]], reason: str
+) -> None:
+    tryon_settings(PROVIDERS={"one": setting("InstantProvider"), "two": setting("InstantProvider")})
+    now = timezone.now()
+    for alias, fields in accounts.items():
+        times = {name: now + value if isinstance(value, timedelta) else value for name, value in fields.items()}
+        ProviderAccount.objects.create(alias=alias, **times)
+    assert admission.unavailable_reason(garment) == reason
+    page = Template('{% load tryon %}{% tryon_widget "1" %}').render(Context())
+    assert page.strip() == "" if reason else "tryon-opener" in page
+
+
 class EmptyCatalog(ProductCatalog):
     """Knows no product."""
 
@@ -141,17 +172,6 @@ def test_a_double_click_without_a_key(shopper: Shopper, garment: Garment, preset
     assert admission.request(wish).result == first.result
     TryOnResult.objects.update(created_at=timezone.now() - timedelta(seconds=11))
     assert admission.request(wish).result != first.result
-
-
-def test_a_plan_says_what_is_left_out(
-    garment: Garment, preset_model: PresetModel, tryon_settings: Callable[..., None]
-) -> None:
-    idle = Garment(name="Old", product_ref="2", category="upper", active=False)
-    plan = admission.plan_shots([garment, idle], [preset_model])
-    assert plan.pairs == ((garment, preset_model),)
-    assert plan.skipped == ((idle, "switched off"),)
-    tryon_settings(PROVIDERS={})
-    assert admission.plan_shots([garment], [preset_model]).pairs == ()
 
 
 @pytest.mark.postgres

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +56,12 @@ def test_an_empty_dict_passes(settings: Any) -> None:
         ({"ROUTES": {"try-on": ["local"]}}, "tryon.E003"),
         ({"ROUTES": {"try_on": ["nobody"]}}, "tryon.E003"),
         ({"CATALOG": "no.such.Catalog"}, "tryon.E006"),
+        ({"CAPS": {"shops": {"day": 5}}}, "tryon.E009"),
+        ({"CAPS": {"shop": {"week": 5}}}, "tryon.E009"),
+        ({"CAPS": {"shop": {"day": "much"}}}, "tryon.E009"),
+        ({"CAPS": {"shop": 5}}, "tryon.E009"),
+        ({"CAPS": {"providers": {"nobody": {"day": 5}}}}, "tryon.E009"),
+        ({"CAPS": {"shop": {"day": 5}}, "PROVIDERS": {"x": setting("HostedProvider")}}, "tryon.W027"),
         ({"CATALOG": "tests.test_checks.HalfACatalog"}, "tryon.E006"),
     ],
 )
@@ -164,6 +174,18 @@ def test_private_hosts_are_for_development(tryon_settings: Callable[..., None], 
     assert "tryon.W023" not in ids(), "only check --deploy says it"
 
 
+@pytest.mark.parametrize(
+    ("allowed", "debug", "warned"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_photos_from_inside_are_for_development(
+    tryon_settings: Callable[..., None], settings: Any, *, allowed: bool, debug: bool, warned: bool
+) -> None:
+    settings.DEBUG = debug
+    tryon_settings(ALLOW_PRIVATE_HOSTS=allowed)
+    assert ("tryon.W028" in deploy_ids()) is warned
+    assert "tryon.W028" not in ids()
+
+
 def test_private_hosts_are_a_matter_of_security(tryon_settings: Callable[..., None]) -> None:
     options = {"api_key": "sk_1", "allow_private_hosts": True}
     tryon_settings(PROVIDERS={"fashn": {"BACKEND": "tryon.providers.fashn.FashnProvider", "OPTIONS": options}})
@@ -173,3 +195,91 @@ def test_private_hosts_are_a_matter_of_security(tryon_settings: Callable[..., No
     assert "allow_private_hosts" in str(message.hint)
     tryon_settings(DALY_LIMIT=1)
     assert "tryon.W023" not in deploy_ids(), "nothing is read from settings that are wrong"
+
+
+# ---------------------------------------------------------------- each rule about production has a test that fires it
+
+PAID = {"fashn": {"BACKEND": "tryon.providers.fashn.FashnProvider", "OPTIONS": {"api_key": "from-the-environment"}}}
+
+
+@pytest.mark.parametrize("kind", ["MEMORY_SIZE", "NUMBER_FIELDS", "NUMBER_FILES"])
+def test_bodies_have_an_end(settings: Any, kind: str) -> None:
+    assert "tryon.W030" not in deploy_ids()
+    setattr(settings, f"DATA_UPLOAD_MAX_{kind}", None)
+    assert "tryon.W030" in deploy_ids()
+
+
+def test_sync_mode_is_not_for_production(settings: Any) -> None:
+    settings.Q_CLUSTER = {**GOOD_CLUSTER, "sync": True}
+    assert "tryon.E007" in deploy_ids()
+    settings.Q_CLUSTER = GOOD_CLUSTER
+    assert "tryon.E007" not in deploy_ids()
+
+
+@pytest.mark.parametrize(
+    ("caps", "warned"), [({}, True), ({"shopper": {"day": 1}}, True), ({"shop": {"day": 5}}, False)]
+)
+def test_paid_providers_need_a_cap(tryon_settings: Callable[..., None], caps: dict[str, Any], warned: bool) -> None:
+    tryon_settings(PROVIDERS=PAID, CAPS=caps)
+    assert ("tryon.W024" in deploy_ids()) is warned
+
+
+def test_the_built_in_engine_needs_no_cap(tryon_settings: Callable[..., None]) -> None:
+    tryon_settings(CAPS={})
+    assert "tryon.W024" not in deploy_ids()
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "warned"),
+    [
+        ("short", "https://shop.example/tryon/", True),
+        ("django-insecure-" + "x" * 50, "https://shop.example/tryon/", True),
+        ("x" * 50, "http://shop.example/tryon/", True),
+        ("x" * 50, "https://shop.example/tryon/", False),
+        ("short", "", False),
+    ],
+)
+def test_webhooks_need_a_secret(
+    settings: Any, tryon_settings: Callable[..., None], key: str, url: str, warned: bool
+) -> None:
+    settings.SECRET_KEY = key
+    tryon_settings(PUBLIC_URL=url)
+    assert ("tryon.W025" in deploy_ids()) is warned
+
+
+@pytest.mark.parametrize("name", ["PHOTO_RETENTION_HOURS", "RESULT_RETENTION_HOURS"])
+def test_pictures_of_people_need_an_end(tryon_settings: Callable[..., None], name: str) -> None:
+    assert "tryon.E008" not in ids()
+    tryon_settings(**{name: 0})
+    assert "tryon.E008" in ids()
+
+
+def test_a_key_in_the_settings_file(tryon_settings: Callable[..., None]) -> None:
+    tryon_settings(PROVIDERS=PAID)
+    assert "tryon.W026" not in deploy_ids()
+    written = {**PAID["fashn"], "OPTIONS": {"api_key": "django-tryon-tests"}}  # a text that stands in tests/settings.py
+    tryon_settings(PROVIDERS={"fashn": written})
+    (message,) = [one for one in checks.run_checks(include_deployment_checks=True) if one.id == "tryon.W026"]
+    assert "settings.py" in message.msg
+    assert "django-tryon-tests" not in f"{message.msg} {message.hint}"
+
+
+def test_debug_is_said_by_django(settings: Any) -> None:
+    settings.DEBUG = True
+    found = checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)
+    assert "security.W018" in {message.id for message in found}
+
+
+@pytest.mark.slow
+def test_the_demo_shop_is_fit_for_a_server(tmp_path: Path) -> None:
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"},  # browser tests
+        "DJANGO_SETTINGS_MODULE": "tryon_shop.settings",
+        "TRYON_SHOP_VAR": str(tmp_path),
+        "DEBUG": "0",
+        "SECRET_KEY": secrets.token_urlsafe(50),
+    }
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert told.returncode == 0, told.stderr
+    assert "no issues" in told.stdout

@@ -32,3 +32,10 @@ def test_an_unknown_code_reads_as_ours() -> None:
 def test_a_code_is_never_translated() -> None:
     with translation.override("de"):
         assert TryOnError("no_person").code == "no_person"
+
+
+@pytest.mark.parametrize(("limit", "words"), [(1, "today's 1 preview."), (5, "today's 5 previews.")])
+def test_words_that_count(limit: int, words: str) -> None:
+    assert words in shopper_text("quota_shopper", {"limit": limit, "time": "07:00"})
+    assert "7 minutes" in shopper_text("busy", {"minutes": 7})
+    assert "1 minute." in shopper_text("busy", {"minutes": 1})

@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
-from tryon import identity
-from tryon.models import Shopper
+from tryon import admission, identity
+from tryon.consent import current_notice, give_consent
+from tryon.models import Consent, Garment, LedgerEntry, Shopper, ShopperPhoto, TryOnResult
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +77,64 @@ def test_the_next_user_of_a_shared_browser_gets_nothing(django_user_model: type[
     theirs = identity.ensure_shopper(browser(second, cookie))
     assert mine != theirs
     assert theirs.user == second
+
+
+def test_signing_in_joins_what_two_browsers_made(
+    django_user_model: type[User], client: Client, shopper: Shopper, garment: Garment, photo: ShopperPhoto
+) -> None:
+    """Whoever has used the shop on another device already gets this browser's photos too, and nobody after them."""
+    user = django_user_model.objects.create_user("amina")
+    other_device = Shopper.objects.create(user=user)
+    give_consent(other_device, current_notice().version, channel="web")
+    made = admission.request(admission.Demand(shopper, garment, photo=photo, idempotency_key="once")).result
+    LedgerEntry.objects.create(result_id=made.pk, shopper_id=shopper.pk, provider="x", amount=1)
+    client.cookies[identity.COOKIE] = cookie_of(shopper)
+    address = reverse("tryon:photo", kwargs={"pk": photo.pk})
+    assert client.get(address).status_code == 200
+    client.force_login(user)  # its request has no cookies, like that of a way to sign in that sends no signal
+    assert client.get(address).status_code == 200
+    assert list(Shopper.objects.all()) == [other_device]
+    for rows in (TryOnResult.objects, ShopperPhoto.objects, Consent.objects):
+        assert set(rows.values_list("shopper", flat=True)) == {other_device.pk}
+    assert Consent.objects.filter(withdrawn_at=None).count() == 1
+    assert ShopperPhoto.objects.get().consent == Consent.objects.get(withdrawn_at=None)
+    assert LedgerEntry.objects.get().shopper_id == other_device.pk
+    client.logout()
+    client.cookies[identity.COOKIE] = cookie_of(shopper)  # `logout` of a test client forgets all of them
+    assert client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["first time", "known from another device"])
+def test_signing_in_and_out_is_enough(
+    django_user_model: type[User], client: Client, shopper: Shopper, photo: ShopperPhoto, known: bool
+) -> None:
+    """Without a look at any page of ours in between."""
+    user = django_user_model.objects.create_user("amina", password="secret", is_staff=True)
+    if known:
+        Shopper.objects.create(user=user)
+    client.cookies[identity.COOKIE] = cookie_of(shopper)
+    client.post(reverse("admin:login"), {"username": "amina", "password": "secret"})
+    assert ShopperPhoto.objects.get().shopper.user == user  # type: ignore[union-attr]
+    client.post(reverse("admin:logout"))
+    assert client.cookies[identity.COOKIE].value
+    assert client.get(reverse("tryon:photo", kwargs={"pk": photo.pk})).status_code == 404
+
+
+def test_nobodys_sign_in_fails_because_of_us(
+    django_user_model: type[User], client: Client, shopper: Shopper, caplog: pytest.LogCaptureFixture
+) -> None:
+    django_user_model.objects.create_user("amina", password="secret", is_staff=True)
+    client.cookies[identity.COOKIE] = cookie_of(shopper)
+
+    def away(execute: Any, sql: str, *args: Any) -> Any:
+        if "tryon_shopper" in sql:
+            raise OperationalError("gone")
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(away):
+        answer = client.post(reverse("admin:login"), {"username": "amina", "password": "secret"})
+    assert answer.status_code == 302
+    assert "previews were not claimed: OperationalError" in caplog.text
 
 
 def test_a_token_is_not_stored() -> None:

@@ -92,6 +92,8 @@ def test_what_is_in_it(wheel: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"tryon"}
     for wanted in ("py.typed", "static/tryon/widget.js", "templates/tryon/base.html", "migrations/0001_initial.py"):
         assert f"tryon/{wanted}" in names
+    for language in ("de", "fr", "ar"):
+        assert f"tryon/locale/{language}/LC_MESSAGES/django.mo" in names
     assert any(name.startswith("tryon/local_engine/mannequins/") for name in names)
 
 

@@ -22,6 +22,11 @@ ALL = [
     *(f"{verb}_presetmodel" for verb in ("view", "add", "change", "delete")),
     *(f"{verb}_tryonresult" for verb in ("view", "add", "change", "delete")),
     "view_consent",
+    "view_batch",
+    "generate_shots",
+    "review_shots",
+    "publish_shots",
+    "see_spend",
 ]
 
 
@@ -88,7 +93,7 @@ def make_result(db: None) -> Callable[..., TryOnResult]:
         row = TryOnResult.objects.create(garment=garment, status=status, **{**defaults, **clocks, **fields})
         if status == Status.SUCCEEDED and files:
             stored = deliver(row.pk, 1, [Output(data=jpeg(), mime="image/jpeg")], provider=InstantProvider())
-            TryOnOutput.objects.bulk_create(outputs_of(row.pk, stored))
+            TryOnOutput.objects.bulk_create(outputs_of(row, stored))
         return row
 
     return make

@@ -8,12 +8,16 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.urls import include, path
 
+from tryon.admin.accounts import ProviderAccountAdminMixin
+from tryon.admin.batches import BatchAdminMixin
 from tryon.admin.consents import ConsentAdminMixin
 from tryon.admin.garments import GarmentAdminMixin
+from tryon.admin.ledger import LedgerAdminMixin
+from tryon.admin.overview import OverviewAdminMixin
 from tryon.admin.panel import ShotsPanelMixin
 from tryon.admin.presets import PresetModelAdminMixin
 from tryon.admin.results import ShotAdminMixin
-from tryon.models import Consent, Garment, PresetModel, TryOnResult
+from tryon.models import Batch, Consent, Garment, LedgerEntry, Overview, PresetModel, ProviderAccount, TryOnResult
 
 
 class HouseAdmin(admin.ModelAdmin):
@@ -31,11 +35,27 @@ class HouseShotAdmin(ShotAdminMixin, HouseAdmin):
     pass
 
 
+class HouseBatchAdmin(BatchAdminMixin, HouseAdmin):
+    pass
+
+
 class HousePresetAdmin(PresetModelAdminMixin, HouseAdmin):
     pass
 
 
 class HouseConsentAdmin(ConsentAdminMixin, HouseAdmin):
+    pass
+
+
+class HouseOverviewAdmin(OverviewAdminMixin, HouseAdmin):
+    pass
+
+
+class HouseAccountAdmin(ProviderAccountAdminMixin, HouseAdmin):
+    pass
+
+
+class HouseLedgerAdmin(LedgerAdminMixin, HouseAdmin):
     pass
 
 
@@ -48,8 +68,12 @@ class GroupAsProductAdmin(ShotsPanelMixin, HouseAdmin):
 house = admin.AdminSite(name="house")
 house.register(Garment, HouseGarmentAdmin)
 house.register(TryOnResult, HouseShotAdmin)
+house.register(Batch, HouseBatchAdmin)
 house.register(PresetModel, HousePresetAdmin)
 house.register(Consent, HouseConsentAdmin)
+house.register(Overview, HouseOverviewAdmin)
+house.register(ProviderAccount, HouseAccountAdmin)
+house.register(LedgerEntry, HouseLedgerAdmin)
 house.register(Group, GroupAsProductAdmin)
 
 bare = admin.AdminSite(name="bare")

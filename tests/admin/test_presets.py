@@ -111,12 +111,13 @@ def test_consents_are_not_changed_added_or_deleted_by_hand(admin_client, consent
     assert Consent.objects.get() == consent
 
 
-def test_a_user_who_leaves_can_be_deleted_with_what_they_agreed_to(admin_client, consent):
+def test_a_user_who_leaves_can_be_deleted_and_the_evidence_names_nobody(admin_client, consent):
     user = User.objects.create_user("leaver")
     Shopper.objects.filter(pk=consent.shopper_id).update(user=user)
     answer = admin_client.post(f"/admin/auth/user/{user.pk}/delete/", {"post": "yes"})
     assert answer.status_code == 302
-    assert not Consent.objects.exists()
+    assert not Shopper.objects.exists()
+    assert Consent.objects.get().shopper is None
 
 
 def test_shoppers_and_their_photos_are_not_in_the_admin(admin_client, photo):

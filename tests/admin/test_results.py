@@ -16,13 +16,15 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from tryon.admin import publish
+from tryon.admin.results import made_picture
 from tryon.choices import Operation, Status
-from tryon.models import TryOnOutput, TryOnResult, WorkerSlot
+from tryon.models import Batch, ShopperPhoto, TryOnOutput, TryOnResult, WorkerSlot
 from tryon.runner.drain import Drain
-from tryon.signals import shot_published
 
 LIST = "/admin/tryon/tryonresult/"
 SHOPPERS = f"{LIST}?operation=try_on"
+PUBLISH = f"{LIST}publish/"
 
 
 @pytest.fixture
@@ -76,8 +78,29 @@ def test_shoppers_try_ons_never_show_a_picture(staff, shot, tryon):
             assert str(secret) not in text
     assert "Pictures of shoppers are not shown" in text
     pages = site.get_model_admin(TryOnResult)
-    assert "/picture/" not in pages.made_picture(tryon) + pages.pictures(tryon)
-    assert "/picture/" in pages.made_picture(shot)
+    assert "/picture/" not in made_picture(pages, tryon) + pages.pictures(tryon)
+    assert "/picture/" in made_picture(pages, shot)
+
+
+def test_edited_versions_have_a_list_and_are_published_and_taken_back_like_shots(staff, shot, make_result):
+    edited = make_result(shot.garment, operation="upscale", source=shot.outputs.get(), provider="instant")
+    clip = make_result(shot.garment, operation="generate_video", files=False)
+    TryOnOutput.objects.create(result=clip, file="a.mp4", width=0, height=0, sha256="d", mime="video/mp4")
+    listed = staff.get(f"{LIST}?operation=edited")
+    assert set(listed.context["cl"].queryset) == {edited, clip}
+    page = staff.get(page_of(edited)).content.decode()
+    assert "Edited version" in page
+    assert "shopper" not in content(page).lower()
+    act(staff, "approve_shots", edited, query="?operation=edited")
+    output = edited.outputs.get()
+    posted = {"outputs": str(output.pk), f"alt-{output.pk}": "Tee", "publish": "1"}
+    answer = staff.post(PUBLISH, posted, follow=True)
+    assert "1 shot published." in answer.content.decode()
+    assert list(answer.context["cl"].queryset) == [edited]
+    assert 'value="unpublish_shots"' in staff.get(page_of(edited)).content.decode()
+    staff.post(f"{LIST}{edited.pk}/act/", {"act": "unpublish_shots"})
+    output.refresh_from_db()
+    assert output.published_at is None
 
 
 @pytest.mark.parametrize("query", ["?operation=try_on&operation=model_shot", "?operation=model_shot&operation=try_on"])
@@ -107,7 +130,9 @@ def test_filters(staff, garment, make_garment, preset_model, make_result):
     assert rows("q=noor") == {ready}
     everything = {ready, failed, blocked, waiting}
     assert rows("status=nonsense&published=nonsense") == everything
-    for nothing in ("garment=0", "garment=x", "run=x", "run=1-2", f"run=1-{'9' * 40}-1", "garment=" + "9" * 40):
+    assert rows("review=to_review") == {ready}
+    assert rows("review=approved") == set()
+    for nothing in ("garment=0", "garment=x", "batch=x", f"batch={uuid.uuid4()}", "garment=" + "9" * 40):
         assert rows(nothing) == set()
 
 
@@ -139,27 +164,19 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(staff, make_garment, 
 # ---------------------------------------------------------------- progress
 
 
-def test_progress_of_a_run_and_of_the_whole_list(staff, garment, preset_model, make_result):
-    start = timezone.now()
-    mara = staff.get(LIST).context["user"]
-    run = {"requested_by": mara, "created_at": start, "preset_model": preset_model}
-    WorkerSlot.objects.create(name="drain-0", owner="me", until=start + timedelta(hours=1), woken_at=start)
-    make_result(garment, files=False, **run)
-    make_result(garment, Status.FAILED, **run)
-    make_result(garment, Status.SUBMITTING, lease_owner="me", **run)
-    make_result(garment, Status.QUEUED, **run)
-    make_result(garment, files=False)  # of another run
-    mark = int(start.timestamp() * 1_000_000)
-    page = staff.get(f"{LIST}?run={mara.pk}-{mark - 1}-{mark + 1}").content.decode()
-    assert "2 of 4 finished: 1 ready, 1 failed" in page
-    assert re.search(r'<progress max="4" value="2"', page)
-    assert 'data-running="2"' in page
+def test_what_is_in_progress_is_said(staff, garment, preset_model, make_result):
+    now = timezone.now()
+    WorkerSlot.objects.create(name="drain-0", owner="me", until=now + timedelta(hours=1), woken_at=now)
+    make_result(garment, files=False)
+    make_result(garment, Status.SUBMITTING, lease_owner="me")
+    make_result(garment, Status.QUEUED)
     page = staff.get(LIST).content.decode()
     assert "2 in progress" in page
-    assert "<progress" not in page
+    assert 'data-running="2"' in page
 
 
-def test_no_worker_is_said_only_after_a_while_and_only_when_rows_wait(staff, garment, make_result):
+def test_no_worker_is_said_only_after_a_while_and_only_when_rows_wait(staff, garment, make_result, monkeypatch):
+    monkeypatch.setattr("tryon.tasks._last_nudge", 0.0)  # the page rings, which is no sign of a worker
     now = timezone.now()
     row = make_result(garment, Status.QUEUED, next_at=now - timedelta(seconds=40))
     page = html.unescape(staff.get(LIST).content.decode())
@@ -226,60 +243,93 @@ def test_pictures_need_staff_and_the_permission(login, shot, instant):
     assert login("view_garment").get(url).status_code == 403
 
 
-# ---------------------------------------------------------------- publish and take back
+# ---------------------------------------------------------------- review, publish and take back
 
 
-@pytest.fixture
-def published():
-    """What receivers of ``shot_published`` were told."""
-    heard: list[TryOnOutput] = []
-
-    def hear(output: TryOnOutput, **kwargs: object) -> None:
-        heard.append(output)
-
-    shot_published.connect(hear)
-    yield heard
-    shot_published.disconnect(hear)
+def approve(*rows: TryOnResult) -> list[TryOnOutput]:
+    TryOnOutput.objects.filter(result__in=rows).update(review="approved")
+    return [row.outputs.get() for row in rows]
 
 
-def test_publish_what_is_ready_and_say_what_is_left_out(
-    staff, shot, tryon, garment, make_result, published, django_capture_on_commit_callbacks
-):
+def test_approving_in_the_list(staff, shot, tryon, garment, make_result):
     failed = make_result(garment, Status.FAILED, error_code="timed_out")
-    waiting = make_result(garment, Status.QUEUED)
-    with django_capture_on_commit_callbacks(execute=True):
-        answer = act(staff, "publish_shots", shot, failed, waiting, tryon)
-    output = shot.outputs.get()
-    assert output.published_at is not None
-    assert not TryOnOutput.objects.exclude(pk=output.pk).filter(published_at__isnull=False).exists()
-    assert published == [output]
-    assert published[0].published_at == output.published_at
+    answer = act(staff, "approve_shots", shot, failed, tryon)
+    assert shot.outputs.get().review == "approved"
+    assert tryon.outputs.get().review == ""
+    assert "1 shot approved." in answer.content.decode()
     entry = LogEntry.objects.get()
-    assert (entry.object_id, entry.get_change_message()) == (str(shot.pk), "Published.")
-    page = answer.content.decode()
-    assert "1 shot published. 2 left out: not ready, or published already." in page
-    assert "tryon-chip-live" in page
+    assert (entry.object_id, entry.get_change_message()) == (str(shot.pk), "Approved.")
 
 
-def test_nobody_hears_of_a_publish_that_was_rolled_back(staff, shot, published):
-    act(staff, "publish_shots", shot)  # the test's transaction never commits
-    assert published == []
+def test_publishing_shows_a_list_first(staff, shot, garment, make_result):
+    unapproved = make_result(garment)
+    (output,) = approve(shot)
+    page = act(staff, "publish_shots", shot, unapproved).content.decode()
+    assert "becomes picture 1" in page
+    assert "It is not approved." in page
+    assert "Crew tee worn by a model, front view. AI-generated</textarea>" in page
+    assert "Publish 1 shot<" in page
+    assert not TryOnOutput.objects.filter(published_at__isnull=False).exists()
+
+    data = {"outputs": str(output.pk), f"alt-{output.pk}": "Tee, worn", "publish": "1"}
+    answer = staff.post(PUBLISH, data, follow=True)
+    assert "1 shot published." in answer.content.decode()
+    assert answer.redirect_chain == [(f"{LIST}?published=yes", 302)]
+    output.refresh_from_db()
+    assert (output.alt, output.published_at is None) == ("Tee, worn", False)
+    assert [entry.get_change_message() for entry in LogEntry.objects.all()] == ["Published."]
 
 
-def test_publishing_twice_publishes_once(staff, shot, published, django_capture_on_commit_callbacks):
-    with django_capture_on_commit_callbacks(execute=True):
-        act(staff, "publish_shots", shot)
-        first = shot.outputs.get().published_at
-        answer = act(staff, "publish_shots", shot)
-    assert shot.outputs.get().published_at == first
-    assert len(published) == 1
-    assert LogEntry.objects.count() == 1
-    assert "1 left out" in answer.content.decode()
+def test_a_get_publishes_nothing_and_a_missing_text_is_asked_for(staff, shot):
+    (output,) = approve(shot)
+    data = {"outputs": str(output.pk), f"alt-{output.pk}": " ", "publish": "1"}
+    assert staff.get(PUBLISH, data).status_code == 200
+    page = staff.post(PUBLISH, data).content.decode()
+    assert "Nothing was published." in page
+    assert "It needs an alternative text." in page
+    assert 'name="outputs"' in page  # it can be mended
+    assert not TryOnOutput.objects.filter(published_at__isnull=False).exists()
+
+
+def test_a_long_list_is_published_page_by_page(staff, garment, make_result, monkeypatch, settings):
+    """301 are two pages, for a form has two fields for each picture; three are enough to see it."""
+    assert 2 * publish.MOST + 10 < settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+    monkeypatch.setattr(publish, "MOST", 3)
+    batch = Batch.objects.create(operation="model_shot", status="done")
+    blank = {"card": "b", "thumb": "c", "width": 9, "height": 9, "sha256": "d", "review": "approved"}
+    file = make_result(garment).outputs.get().file.name
+    rows = [make_result(garment, batch=batch, files=False) for _ in range(4)]
+    outputs = TryOnOutput.objects.bulk_create(TryOnOutput(result=row, file=file, **blank) for row in rows)
+    page = staff.get(PUBLISH, {"batch": batch.pk})
+    assert "3 of 4 shots are listed." in page.content.decode()
+    form = {"publish": "1", "place": "first", "rest": page.context["rest"]}
+    for step, *_ in page.context["items"]:
+        form.setdefault("outputs", []).append(str(step.output.pk))
+        form[f"alt-{step.output.pk}"] = step.alt
+    page = staff.post(PUBLISH, form)
+    assert "3 shots published. The others are below." in page.content.decode()
+    assert [step.output.pk for step, *_ in page.context["items"]] == [outputs[-1].pk]
+    assert page.context["first"]
+    assert page.context["rest"] == ""
+    listed = act(staff, "publish_shots", *rows)
+    assert listed.context["total"] == 4
+
+
+def test_publishing_a_whole_batch(staff, garment, preset_model, make_result):
+    batch = Batch.objects.create(operation="model_shot", status="done")
+    rows = [make_result(garment, preset_model=preset_model, batch=batch) for _ in range(3)]
+    approve(*rows[:2])
+    page = staff.get(PUBLISH, {"batch": batch.pk}).content.decode()
+    assert "Publish 2 shots" in page
+    assert staff.get(PUBLISH, {"batch": "x"}).status_code == 200
+    assert "Nothing to publish" in staff.get(PUBLISH).content.decode()
 
 
 def test_unpublish(staff, shot, garment, make_result):
     other = make_result(garment)
-    act(staff, "publish_shots", shot)
+    (output,) = approve(shot)
+    staff.post(PUBLISH, {"outputs": str(output.pk), "publish": "1"})
+    assert "tryon-chip-live" in staff.get(LIST).content.decode()
     answer = act(staff, "unpublish_shots", shot, other)
     assert not TryOnOutput.objects.filter(published_at__isnull=False).exists()
     assert "1 shot unpublished. 1 left out: not published." in answer.content.decode()
@@ -287,13 +337,13 @@ def test_unpublish(staff, shot, garment, make_result):
 
 
 def test_make_again_queues_a_new_row_and_keeps_the_old_one(staff, shot, garment, make_result):
-    no_model = make_result(garment, Status.FAILED)
-    answer = act(staff, "make_again", shot, no_model)
+    answer = act(staff, "make_again", shot)
     new = TryOnResult.objects.get(status=Status.QUEUED)
     assert (new.garment, new.preset_model, new.requested_by.username) == (garment, shot.preset_model, "mara")
-    assert "1 shot queued. 1 left out" in answer.content.decode()
-    assert list(answer.context["cl"].queryset) == [new]
-    assert LogEntry.objects.get().object_id == str(garment.pk)
+    assert (new.again_of, new.batch.name) == (shot, "Made again")
+    assert "1 shot queued." in answer.content.decode()
+    assert answer.redirect_chain[-1][0] == f"/admin/tryon/batch/{new.batch_id}/change/"
+    assert LogEntry.objects.get().object_id == str(shot.pk)
 
 
 def test_make_again_not_for_what_is_switched_off(staff, shot, garment):
@@ -314,16 +364,17 @@ def test_cancel_stops_what_runs_and_nothing_else(staff, shot, garment, make_resu
 
 
 ACTS = {
-    "publish_shots": "change_tryonresult",
-    "unpublish_shots": "change_tryonresult",
-    "make_again": "add_tryonresult",
-    "cancel_shots": "change_tryonresult",
+    "approve_shots": "review_shots",
+    "publish_shots": "publish_shots",
+    "unpublish_shots": "publish_shots",
+    "make_again": "generate_shots",
+    "cancel_shots": "generate_shots",
 }
 
 
 @pytest.mark.parametrize(("name", "permission"), ACTS.items())
 def test_an_act_without_its_permission_is_not_offered_and_refused(login, instant, shot, name, permission):
-    others = {"add_tryonresult", "change_tryonresult", "delete_tryonresult"} - {permission}
+    others = {"generate_shots", "review_shots", "publish_shots", "see_spend", "change_tryonresult"} - {permission}
     client = login("view_tryonresult", *others)
     before = TryOnResult.objects.values_list("status", "version").get()
     assert f'value="{name}"' not in client.get(LIST).content.decode()
@@ -349,19 +400,29 @@ def test_the_page_of_a_shot(staff, shot):
     page = staff.get(page_of(shot)).content.decode()
     assert f"{LIST}picture/{shot.outputs.get().pk}/card/" in page
     assert f"/tryon/garments/{shot.garment_id}/full/" in page
-    for words in ("Requested", "Taken by a worker", "+4.0 s", "AI-generated", "Make again", "Publish"):
+    for words in ("Requested", "Taken by a worker", "+4.0 s", "AI-generated", "Make again", "Approve", "0.00 USD"):
         assert words in page
+    assert 'value="publish_shots"' not in page  # not before somebody approved it
     assert 'value="cancel_shots"' not in page
     assert 'value="unpublish_shots"' not in page
 
 
+def test_the_score_of_a_shot_is_explained_on_its_page(staff, shot):
+    assert "of 100" not in staff.get(page_of(shot)).content.decode()
+    findings = [{"key": "size", "value": 400, "lost": 40, "flag": True}]
+    shot.outputs.update(score=60, scores={"findings": findings, "flags": ["size"]})
+    page = staff.get(page_of(shot)).content.decode()
+    assert "Fidelity: 60 of 100" in page
+    assert "400 px: The short side is too small for a product page." in page
+
+
 def test_the_buttons_of_a_shot_do_it_and_come_back(staff, shot):
-    answer = staff.post(f"{LIST}{shot.pk}/act/", {"act": "publish_shots"}, follow=True)
+    answer = staff.post(f"{LIST}{shot.pk}/act/", {"act": "approve_shots"}, follow=True)
     assert answer.redirect_chain == [(page_of(shot), 302)]
-    assert shot.outputs.get().published_at
-    assert 'value="unpublish_shots"' in answer.content.decode()
+    assert 'value="publish_shots"' in answer.content.decode()
+    assert "becomes picture 1" in staff.post(f"{LIST}{shot.pk}/act/", {"act": "publish_shots"}).content.decode()
     answer = staff.post(f"{LIST}{shot.pk}/act/", {"act": "make_again"}, follow=True)
-    assert answer.redirect_chain[0][0].startswith(f"{LIST}?run=")
+    assert answer.redirect_chain[0][0].startswith("/admin/tryon/batch/")
 
 
 @pytest.mark.parametrize("name", ["", "delete_selected", "get_queryset", "__init__"])
@@ -381,6 +442,35 @@ def test_rows_are_read_only(admin_client, shot):
     assert admin_client.post(page_of(shot), {"status": "failed"}).status_code == 403
     shot.refresh_from_db()
     assert shot.status == Status.SUCCEEDED
+
+
+# ---------------------------------------------------------------- shoppers' photos
+
+
+def test_opening_a_shoppers_photo_needs_its_own_permission_and_is_written_down(login, admin_client, instant, tryon):
+    url = f"{LIST}{tryon.pk}/photo/"
+    curious = login("view_tryonresult", "generate_shots", "review_shots", "publish_shots", "see_spend")
+    assert url not in curious.get(page_of(tryon)).content.decode()
+    assert curious.post(url).status_code == 403
+    assert not LogEntry.objects.exists()
+
+    allowed = login("view_tryonresult", "see_shopper_photos", name="yann")
+    assert url in allowed.get(page_of(tryon)).content.decode()
+    assert allowed.get(url).status_code == 405  # a link or a picture tag opens nothing
+    answer = allowed.post(url)
+    assert b"".join(answer.streaming_content).startswith(b"\xff\xd8")
+    assert "no-store" in answer.headers["Cache-Control"]
+    entry = LogEntry.objects.get()
+    assert (entry.user.username, entry.object_id) == ("yann", str(tryon.pk))
+    assert entry.get_change_message() == "Opened the shopper's photo."
+
+
+def test_a_photo_whose_time_has_come_is_not_shown(login, instant, tryon, shot):
+    allowed = login("view_tryonresult", "see_shopper_photos")
+    assert allowed.post(f"{LIST}{shot.pk}/photo/").status_code == 404
+    ShopperPhoto.objects.update(expires_at=timezone.now())
+    assert allowed.post(f"{LIST}{tryon.pk}/photo/").status_code == 404
+    assert not LogEntry.objects.exists()
 
 
 # ---------------------------------------------------------------- deleting

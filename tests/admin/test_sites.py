@@ -14,7 +14,8 @@ from django.contrib.auth.models import Group
 from tests.admin import sites
 from tryon.catalog import ProductCatalog
 from tryon.choices import Operation, Status
-from tryon.models import Garment, TryOnResult
+from tryon.models import Batch, Garment, TryOnResult
+from tryon.studio import review
 
 pytestmark = pytest.mark.urls("tests.admin.sites")
 
@@ -34,7 +35,8 @@ def test_a_shops_own_site_works_from_the_list_to_the_shots(admin_client, garment
     answer = admin_client.post(
         "/house/tryon/garment/generate-shots/", {"garments": garment.pk, "make": "1"}, follow=True
     )
-    assert answer.redirect_chain[0][0].startswith("/house/tryon/tryonresult/?run=")
+    assert answer.redirect_chain[0][0].startswith("/house/tryon/batch/")
+    assert '"/admin/' not in answer.content.decode()
     shot = make_result(garment, preset_model=preset_model)
     for path in ("/house/tryon/tryonresult/", f"/house/tryon/tryonresult/{shot.pk}/change/"):
         page = admin_client.get(path).content.decode()
@@ -125,7 +127,16 @@ def test_hostile_text_stays_text(admin_client, admin_user, garment, preset_model
         garment, Status.FAILED, preset_model=preset_model, requested_by=admin_user, error_code=EVIL[:50], **texts
     )
     tryon = make_result(garment, Status.FAILED, operation=Operation.TRY_ON.value, error_code="timed_out", **texts)
-    ready = make_result(garment, preset_model=preset_model, requested_by=admin_user)
+    brief = {"themes": [EVIL], "providers": [EVIL], "options": {EVIL: {EVIL: EVIL}}, "variants": EVIL}
+    batch = Batch.objects.create(
+        name=EVIL, operation="model_shot", brief=brief, created_by=admin_user, status="running"
+    )
+    own = {"batch": batch, "note": EVIL, "options": {"prompt": EVIL}}
+    ready = make_result(garment, preset_model=preset_model, requested_by=admin_user, **own)
+    make_result(garment, preset_model=preset_model, **own).outputs.update(review="approved", alt=EVIL)
+    refused = make_result(garment, preset_model=preset_model, **own).outputs.get()
+    review.make_link(batch, name=EVIL[:100], user=admin_user)
+    review.reject([refused], review.Reviewer("x", EVIL), ["colour"])
     consent.text = consent.language = consent.channel = EVIL[:10]
     consent.providers = [EVIL]
     consent.save()
@@ -137,7 +148,13 @@ def test_hostile_text_stays_text(admin_client, admin_user, garment, preset_model
         f"presetmodel/{preset_model.pk}/change/",
         "tryonresult/",
         f"tryonresult/?garment={garment.pk}",
-        "tryonresult/?run=" + EVIL,
+        "tryonresult/?batch=" + EVIL,
+        "batch/",
+        f"batch/{batch.pk}/change/",
+        "batch/review/",
+        f"batch/review/?batch={batch.pk}&tab=rejected",
+        "batch/decisions/",
+        f"tryonresult/publish/?batch={batch.pk}",
         "tryonresult/?operation=try_on",
         f"tryonresult/{failed.pk}/change/",
         f"tryonresult/{ready.pk}/change/",
@@ -171,7 +188,8 @@ values = {{name: getattr(suite, name) for name in dir(suite) if name.isupper()}}
 settings.configure(**{{**values, "TRYON": {{**suite.TRYON, "ADMIN": {setting}}}}})
 django.setup()
 from django.contrib import admin
-from tryon.models import Garment, TryOnResult
+from tryon.models import Batch, Garment, TryOnResult
+from tryon.studio import review
 print(admin.site.is_registered(Garment) and admin.site.is_registered(TryOnResult))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

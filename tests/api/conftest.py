@@ -13,7 +13,9 @@ from django_q.conf import Conf
 from rest_framework.test import APIClient
 
 from tests.providers.fakes import jpeg, setting
+from tryon.api import polling
 from tryon.consent import current_notice
+from tryon.runner.history import Latencies
 
 API = "/tryon/api/v1/"
 CSRF = "c" * 32
@@ -27,6 +29,9 @@ def api_settings(tryon_settings: Callable[..., None], monkeypatch: pytest.Monkey
         PROVIDERS={"instant": setting("InstantProvider")}, CATALOG="tryon.catalog.base.ProductCatalog", DAILY_LIMIT=100
     )
     monkeypatch.setattr(Conf, "SYNC", False)
+    # nothing of the test before is known to a poll, and places are read anew each time
+    monkeypatch.setattr(polling, "_latencies", Latencies())
+    monkeypatch.setattr(polling, "_places", polling.Places(seconds=0))
     cache.clear()
     for folder in ("photos", "results"):
         shutil.rmtree(PRIVATE / folder, ignore_errors=True)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 from rest_framework.test import APIClient
 
-from tests.api.conftest import API, browser_client
+from tests.api.conftest import API, app_client, browser_client
+from tests.api.test_tryons import PAID
 from tryon.catalog import ProductCatalog
+from tryon.choices import Operation
 from tryon.consent import current_notice
 from tryon.identity import hash_token
-from tryon.models import Garment, PresetModel, Shopper
+from tryon.ledger import price
+from tryon.models import Garment, PresetModel, ProviderAccount, Shopper
+from tryon.providers import get_provider
 
 pytestmark = pytest.mark.django_db
 
@@ -69,10 +75,10 @@ def test_config_of_a_product(client: Client, garment: Garment, preset_model: Pre
     answer = client.get(f"{API}config/", {"product": "1"})
     assert answer.status_code == 200
     body = answer.json()
-    assert list(body) == ["available", "reason", "consent", "models", "limits", "quota"]
+    assert list(body) == ["available", "reason", "consent", "models", "limits", "tips", "quota"]
     assert (body["available"], body["reason"]) == (True, "")
     notice = current_notice()
-    assert body["consent"] == {"version": notice.version, "text": notice.text}
+    assert (body["consent"]["version"], body["consent"]["text"]) == (notice.version, notice.text)
     (model,) = body["models"]
     assert (model["id"], model["name"]) == (preset_model.pk, "Noor")
     assert model["thumb_url"].startswith("http://testserver/tryon/models/")
@@ -154,10 +160,29 @@ def test_garments_of_hidden_products_are_as_good_as_missing(
         assert browser_client().post(f"{API}tryons/", wish, format="json").status_code == status
 
 
+class HomeOnly(ProductCatalog):
+    """A shop that offers it in one country."""
+
+    def refusal(self, product: Any, request: Any) -> str:
+        return "" if request.headers.get("CF-IPCountry") == "DE" else "region"
+
+
+def test_the_shop_says_for_whom(
+    app: APIClient, garment: Garment, preset_model: PresetModel, tryon_settings: Any
+) -> None:
+    tryon_settings(CATALOG="tests.api.test_discovery.HomeOnly")
+    wish = {"product": "1", "model_id": preset_model.pk}
+    for country, reason, status in (("US", "region", 409), ("DE", "", 202)):
+        assert app.get(f"{API}config/?product=1", HTTP_CF_IPCOUNTRY=country).json()["reason"] == reason
+        answer = app.post(f"{API}tryons/", wish, format="json", HTTP_CF_IPCOUNTRY=country)
+        assert (answer.status_code, answer.json().get("code", "")) == (status, reason)
+
+
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [
         ({"category": "hat"}, "/category"),
+        ({"category": ""}, "/category"),  # of a form an empty field is none; of an address it is a wrong one
         ({"category": "\x00"}, "/category"),
         ({"product": "\x00"}, "/product"),
         ({"cursor": "x"}, "/cursor"),
@@ -178,3 +203,86 @@ def test_a_wrong_query_is_named(client: Client, query: dict[str, str], pointer: 
 def test_a_wrong_cursor_of_try_ons(app: APIClient, position: bytes) -> None:
     answer = app.get(f"{API}tryons/", {"cursor": b64encode(position).decode()})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
+def test_config_may_be_kept_and_asked_about(
+    app: APIClient, client: Client, garment: Garment, preset_model: PresetModel
+) -> None:
+    url = f"{API}config/?product=1"
+    first = app.get(url)
+    assert first["Cache-Control"] == "private, no-cache"
+    assert {"Authorization", "Cookie", "Accept-Language"} <= set(first["Vary"].split(", "))
+    same = app.get(url, HTTP_IF_NONE_MATCH=first["ETag"])
+    assert (same.status_code, same.content, same["Cache-Control"]) == (304, b"", "private, no-cache")
+    assert app.get(url, HTTP_IF_NONE_MATCH=first["ETag"], HTTP_ACCEPT_LANGUAGE="de").status_code == 200
+    app.post(f"{API}tryons/", {"product": "1", "model_id": preset_model.pk}, format="json")
+    assert app.get(url, HTTP_IF_NONE_MATCH=first["ETag"]).status_code == 200, "there is one try less"
+    assert app.get(f"{API}config/?product=%00")["Cache-Control"] == "private, no-store"
+
+
+def test_config_gives_tips_and_the_notice_to_draw(client: Client, garment: Garment) -> None:
+    body = client.get(f"{API}config/?product=1").json()
+    assert body["tips"][1] == "From head to hips, arms at your sides"
+    assert len(body["tips"]) == 3
+    Garment.objects.update(category="lower")
+    assert client.get(f"{API}config/?product=1").json()["tips"][1] == "From head to toe, arms at your sides"
+    notice = body["consent"]
+    assert escape(notice["text"]) in notice["html"]
+    assert 'href="http://testserver/tryon/privacy/"' in notice["html"]
+
+
+def reason(client: Client | APIClient) -> str:
+    body = client.get(f"{API}config/", {"product": "1"}).json()
+    assert body["available"] is (body["reason"] == "")
+    return str(body["reason"])
+
+
+def test_config_says_when_nobody_can_be_reached(client: Client, garment: Garment) -> None:
+    assert reason(client) == ""
+    account = ProviderAccount.objects.create(alias="instant", stopped=True)
+    assert reason(client) == "not_available"
+    assert client.get(f"{API}config/").json()["reason"] == "provider_down"
+    account.stopped, account.open_until = False, timezone.now() + timedelta(minutes=5)
+    account.save()
+    assert reason(client) == "provider_down"
+    account.open_until = timezone.now() - timedelta(seconds=1)  # it waits for a trial call: somebody has to ask
+    account.save()
+    assert reason(client) == ""
+
+
+def test_config_says_when_too_many_are_waiting(
+    app: APIClient, client: Client, garment: Garment, preset_model: PresetModel, tryon_settings: Any
+) -> None:
+    app.post(f"{API}tryons/", {"product": "1", "model_id": preset_model.pk}, format="json")
+    tryon_settings(MAX_QUEUE=1)
+    assert reason(client) == "busy"
+
+
+@pytest.mark.parametrize("whose", ["shopper", "shop"])
+def test_config_says_when_the_budget_is_spent(
+    app: APIClient, garment: Garment, preset_model: PresetModel, tryon_settings: Any, whose: str
+) -> None:
+    """That of the shopper, or that of all; asked with a product and without. Starting says the same."""
+    tryon_settings(PROVIDERS=PAID)
+    most = price(get_provider("fashn"), Operation.TRY_ON).amount
+    tryon_settings(CAPS={whose: {"day": most * Decimal("1.5")}})
+
+    def reasons(client: Client) -> set[str]:
+        return {client.get(f"{API}config/{query}").json()["reason"] for query in ("", "?product=1")}
+
+    wish = {"product": "1", "model_id": preset_model.pk}
+    assert reasons(app) == {""}
+    assert app.post(f"{API}tryons/", wish, format="json").status_code == 202
+    assert reasons(app) == {"busy"}
+    assert reasons(app_client()) == ({""} if whose == "shopper" else {"busy"})
+    Garment.objects.update(sha256="f" * 64)  # another wish
+    answer = app.post(f"{API}tryons/", wish, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+
+
+def test_config_says_when_today_is_used_up(
+    app: APIClient, garment: Garment, preset_model: PresetModel, tryon_settings: Any
+) -> None:
+    tryon_settings(DAILY_LIMIT=1)
+    app.post(f"{API}tryons/", {"product": "1", "model_id": preset_model.pk}, format="json")
+    assert reason(app) == "quota_shopper"

@@ -15,9 +15,10 @@ from tests.api.conftest import API, CSRF, browser_client, stored_files
 from tests.providers.fakes import jpeg
 from tryon.api.base import TryOnView
 from tryon.catalog import ProductCatalog
+from tryon.choices import Status
 from tryon.consent import current_notice
 from tryon.errors import ERRORS
-from tryon.models import Garment, PresetModel
+from tryon.models import Garment, PresetModel, TryOnOutput, TryOnResult
 
 pytestmark = pytest.mark.django_db
 
@@ -163,6 +164,26 @@ def test_500_is_logged_and_tells_nothing(
     assert "secret words" in caplog.text
 
 
+def test_500_of_a_poll(
+    app: APIClient, garment: Garment, preset_model: PresetModel, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    """Its short way is outside of what makes problems of errors."""
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("secret words from inside")
+
+    url = app.post(f"{API}tryons/", {"product": "1", "model_id": preset_model.pk}, format="json")["Location"]
+    monkeypatch.setattr("tryon.links.reverse", broken)
+    for status in (Status.SUBMITTING, Status.SUCCEEDED):
+        TryOnResult.objects.all().move(status)
+    TryOnOutput.objects.create(result=TryOnResult.objects.get(), width=1, height=1)
+    app.raise_request_exception = False
+    with caplog.at_level(logging.ERROR, logger="tryon.api"):
+        answer = app.get(url)
+    assert_problem(answer, 500, "server_error")
+    assert "the short way of a poll failed" in caplog.text
+
+
 def test_an_unexpected_error_is_seen_by_error_trackers(client: Client, garment: Garment, tryon_settings: Any) -> None:
     tryon_settings(CATALOG="tests.api.test_problems.BrokenCatalog")
     with pytest.raises(RuntimeError):  # Django's test client listens to the same signal as they do
@@ -178,6 +199,33 @@ def test_a_sane_request_id_is_echoed(client: Client, sent: str, kept: bool) -> N
         answer = client.get(f"{API}{path}", headers={"x-request-id": sent})
         assert (answer["X-Request-ID"] == sent) is kept
         assert answer["X-Request-ID"]
+
+
+@pytest.mark.parametrize("status", [409, 413, 429, 503])
+def test_each_status_is_a_problem_in_the_language_asked_for(
+    app: APIClient, garment: Garment, preset_model: PresetModel, tryon_settings: Any, status: int
+) -> None:
+    wish = {"product": "1", "model_id": preset_model.pk}
+    code = {409: "already_over", 413: "file_size_too_large", 429: "quota_shopper", 503: "busy"}[status]
+    row = app.post(f"{API}tryons/", wish, format="json")["Location"]
+    app.post(f"{row}cancel/")
+    tryon_settings(DAILY_LIMIT=0 if status == 429 else 100, MAX_QUEUE=0 if status == 503 else 10, MAX_UPLOAD_MB=1)
+
+    def answer(language: str) -> dict[str, Any]:
+        said = {"HTTP_ACCEPT_LANGUAGE": language}
+        if status == 409:
+            found = app.post(f"{row}cancel/", **said)
+        elif status == 413:
+            found = app.post(f"{API}photos/", b"x" * 1_100_000, content_type="image/jpeg", **said)
+        else:
+            found = app.post(f"{API}tryons/", wish, format="json", **said)
+        assert ("Retry-After" in found) is (status in (429, 503))
+        assert found["Content-Language"] == language
+        return assert_problem(found, status, code)
+
+    english, german = answer("en"), answer("de")
+    assert english["title"] != german["title"]
+    assert english["detail"] != german["detail"]
 
 
 @pytest.mark.parametrize("middleware", [True, False])
@@ -209,7 +257,7 @@ def test_a_strange_language_is_ignored(client: Client) -> None:
 
 def test_answers_about_people_are_not_cached(app: APIClient, garment: Garment, preset_model: PresetModel) -> None:
     made = app.post(f"{API}tryons/", {"product": "1", "model_id": preset_model.pk}, format="json")
-    for answer in (made, app.get(f"{API}tryons/"), app.get(made["Location"]), app.get(f"{API}config/")):
+    for answer in (made, app.get(f"{API}tryons/"), app.get(made["Location"]), app.get(f"{API}garments/")):
         assert answer["Cache-Control"] == "private, no-store"
         assert answer["X-Content-Type-Options"] == "nosniff"
         assert {"Cookie", "Authorization", "Accept-Language"} <= {name.strip() for name in answer["Vary"].split(",")}

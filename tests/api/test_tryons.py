@@ -12,9 +12,12 @@ from rest_framework.test import APIClient
 
 from tests.api.conftest import API, app_client, browser_client, photo_file, stored_files, with_photo
 from tests.providers.fakes import jpeg, setting
-from tryon.choices import Status
+from tryon.catalog import ProductCatalog
+from tryon.choices import Operation, Status
 from tryon.consent import current_notice
-from tryon.models import Consent, Garment, PresetModel, Shopper, ShopperPhoto, TryOnResult
+from tryon.ledger import price
+from tryon.models import Consent, Garment, LedgerEntry, PresetModel, Shopper, ShopperPhoto, TryOnResult
+from tryon.providers import get_provider
 from tryon.runner.drain import Drain
 
 pytestmark = pytest.mark.django_db
@@ -27,10 +30,23 @@ KEYS = [
     "eta_seconds",
     "queue_position",
     "created_at",
+    "updated_at",
     "result",
     "outputs",
     "error",
 ]
+
+
+PAID = {
+    "fashn": {"BACKEND": "tryon.providers.fashn.FashnProvider", "OPTIONS": {"api_key": "x", "credit_price": 1}},
+}
+
+
+class NothingShown(ProductCatalog):
+    """A shop that shows no product."""
+
+    def get_product(self, ref: str) -> Any | None:
+        return None
 
 
 def start(client: APIClient, **wish: Any) -> Any:
@@ -157,16 +173,23 @@ def test_what_is_not_there_is_404(
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
+@pytest.mark.parametrize("why", ["switched off", "product hidden"])
 def test_a_garment_that_is_switched_off_is_like_a_missing_one(
-    app: APIClient, garment: Garment, preset_model: PresetModel
+    app: APIClient, garment: Garment, preset_model: PresetModel, tryon_settings: Any, why: str
 ) -> None:
-    Garment.objects.update(active=False)
-    hidden = start(app, garment=garment.pk, model_id=preset_model.pk)
-    missing = start(app, garment=garment.pk + 1, model_id=preset_model.pk)
-    assert hidden.status_code == missing.status_code == 404
-    for answer in (hidden, missing):
-        answer.json()
-    assert {**hidden.json(), "request_id": ""} == {**missing.json(), "request_id": ""}
+    """Body and headers alike, by its own id and by its product."""
+    if why == "switched off":
+        Garment.objects.update(active=False)
+    else:
+        tryon_settings(CATALOG="tests.api.test_tryons.NothingShown")
+
+    def answer(**wish: Any) -> Any:
+        body = {**wish, "model_id": preset_model.pk}
+        found = app.post(f"{API}tryons/", body, format="json", HTTP_X_REQUEST_ID="same")
+        return found.status_code, found.content, sorted(found.headers.items())
+
+    assert answer(garment=garment.pk)[0] == 404
+    assert answer(garment=garment.pk) == answer(garment=garment.pk + 1) == answer(product="1") == answer(product="no")
 
 
 def test_a_photo_as_text_is_refused(app: APIClient, garment: Garment) -> None:
@@ -175,15 +198,17 @@ def test_a_photo_as_text_is_refused(app: APIClient, garment: Garment) -> None:
 
 
 def test_fields_that_are_not_ours_to_set_are_ignored(
-    app: APIClient, garment: Garment, preset_model: PresetModel
+    app: APIClient, garment: Garment, preset_model: PresetModel, tryon_settings: Any
 ) -> None:
+    tryon_settings(PROVIDERS=PAID)
     wished = str(uuid.uuid4())
     answer = start(
         app,
         product="1",
         model_id=preset_model.pk,
         id=wished,
-        status="succeeded",
+        status="done",
+        owner=1,
         shopper=str(uuid.uuid4()),
         provider="expensive",
         credits=999,
@@ -191,7 +216,13 @@ def test_fields_that_are_not_ours_to_set_are_ignored(
     )
     assert answer.status_code == 202
     row = TryOnResult.objects.get()
-    assert (row.status, row.provider, str(row.pk) == wished) == (Status.QUEUED, "", False)
+    assert (row.status, row.provider, str(row.pk) == wished) == (Status.QUEUED, "fashn", False)
+    assert row.shopper == Shopper.objects.get()
+    entry = LedgerEntry.objects.get()
+    cost = price(get_provider("fashn"), Operation.TRY_ON)
+    assert (entry.shopper_id, entry.credits, entry.amount) == (row.shopper_id, cost.credits, cost.amount)
+    assert cost.amount > 0
+    assert not row.outputs.exists()
 
 
 # ---------------------------------------------------------------- refused: nothing stays behind

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.signals import request_finished, request_started
 from django.db import connections
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -19,7 +20,8 @@ from tests.providers.fakes import SlowProvider, setting
 from tryon.providers import get_provider
 from tryon.runner.drain import Drain
 
-CHROMIUM = Path("/usr/bin/chromium")
+# The first has no windows and opens a page in a quarter of the time.
+BROWSERS = [Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium")]
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -28,6 +30,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a camera ...
+    "--use-fake-ui-for-media-stream",  # ... and somebody who lets the page use it
 ]
 
 expect.set_options(timeout=15_000)  # two cores may be shared with other tests
@@ -48,14 +52,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
-    if not CHROMIUM.exists():
-        unavailable(str(CHROMIUM))
-    return {"executable_path": str(CHROMIUM), "args": FLAGS}
+    found = [path for path in BROWSERS if path.exists()]
+    if not found:
+        unavailable("Chromium")
+    return {"executable_path": str(found[0]), "args": FLAGS}
+
+
+@pytest.fixture(autouse=True)
+def nothing_outlives_its_test(transactional_db: None) -> Iterator[None]:
+    """A request whose browser has gone is carried to its end by the server, and must not write into the next test."""
+    under_way = 0
+    change = threading.Condition()
+
+    def begins(**kwargs: Any) -> None:
+        nonlocal under_way
+        with change:
+            under_way += 1
+
+    def ends(**kwargs: Any) -> None:
+        nonlocal under_way
+        with change:
+            under_way -= 1
+            change.notify_all()
+
+    request_started.connect(begins)
+    request_finished.connect(ends)
+    yield
+    with change:
+        assert change.wait_for(lambda: under_way <= 0, timeout=30), f"{under_way} requests do not end"
+    request_started.disconnect(begins)
+    request_finished.disconnect(ends)
 
 
 @pytest.fixture
@@ -85,8 +115,9 @@ def drain(shop: None) -> Iterator[Callable[[], None]]:
         thread.start()
 
     yield start
-    for one, thread in running:
-        one.stopping = True
+    for one, _thread in running:
+        one.stop()
+    for _one, thread in running:
         thread.join(timeout=20)
         assert not thread.is_alive(), "the drain did not stop"
 
@@ -103,7 +134,9 @@ def slow(tryon_settings: Callable[..., None], drain: Callable[[], None]) -> Iter
 
 @pytest.fixture
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
-    return {**browser_context_args, "viewport": {"width": 1280, "height": 900}, "locale": "en-GB"}
+    # nothing moves for the eye: what does is drawn sixty times a second while a test waits
+    quiet = {"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", "reduced_motion": "reduce"}
+    return {**browser_context_args, **quiet}
 
 
 class Complaints(list[str]):

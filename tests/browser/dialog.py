@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -11,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.providers.fakes import jpeg
 
 OPENER = "See it on you"
+EVENTS = ("open", "photo", "start", "done", "error", "delete", "feedback", "add-to-cart")
 RESULT_TIMEOUT = 20_000
 
 
@@ -18,9 +21,9 @@ def upload(data: bytes, name: str = "me.jpg", mime: str = "image/jpeg") -> Any:
     return {"name": name, "mimeType": mime, "buffer": data}
 
 
-def open_dialog(page: Page, url: str) -> Locator:
-    page.goto(f"{url}/product/1/")
-    page.get_by_role("button", name=OPENER).first.click()
+def open_dialog(page: Page, url: str, path: str = "/product/1/") -> Locator:
+    page.goto(f"{url}{path}")
+    page.locator(".tryon-opener").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
     return dialog
@@ -28,6 +31,11 @@ def open_dialog(page: Page, url: str) -> Locator:
 
 def choose(dialog: Locator, file: Any = None) -> None:
     dialog.locator("input[type=file]").set_input_files(file or upload(jpeg()))
+
+
+def on_model(place: Locator | Page, name: str) -> None:
+    place.locator("summary").click()
+    place.get_by_role("radio", name=name).check()
 
 
 def agree(dialog: Locator) -> None:
@@ -38,8 +46,40 @@ def create(dialog: Locator) -> Locator:
     return dialog.get_by_role("button", name="Create preview")
 
 
+def ask(dialog: Locator, file: Any = None) -> None:
+    """A photo, the agreement, and the button."""
+    choose(dialog, file)
+    agree(dialog)
+    create(dialog).click()
+
+
+def until(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait for what the server does while the page has gone on, or for what no locator shows.
+
+    ``page.wait_for_function`` can't: it evaluates text in the page, which the page's policy refuses from the second
+    look on.
+    """
+    end = time.monotonic() + RESULT_TIMEOUT / 1000
+    while not condition():
+        assert time.monotonic() < end, "it does not come true"
+        page.wait_for_timeout(50)
+
+
 def expect_result(place: Locator | Page) -> None:
     expect(place.get_by_role("heading", name="Your preview")).to_be_visible(timeout=RESULT_TIMEOUT)
+
+
+def listen(page: Page) -> None:
+    """Write down every event of the widget; ``heard`` reads it."""
+    page.add_init_script(
+        "window.heard = [];"
+        f"for (const name of {list(EVENTS)})"
+        " document.addEventListener('tryon:' + name, (event) => window.heard.push([name, event.detail]))"
+    )
+
+
+def heard(page: Page) -> list[tuple[str, dict[str, str]]]:
+    return [(name, detail) for name, detail in page.evaluate("window.heard")]
 
 
 def phone_photo(width: int = 3000, height: int = 2250) -> bytes:

@@ -8,12 +8,14 @@ from django.shortcuts import render
 from django.urls import include, path
 
 
-def product(request: HttpRequest, ref: str) -> HttpResponse:
-    return render(request, "product.html", {"ref": ref, "bagged": request.GET.get("bag", "")})
+def product(request: HttpRequest, ref: str, *, alone: bool = False) -> HttpResponse:
+    """With a second widget for another product on the page, or alone."""
+    return render(request, "product.html", {"ref": ref, "alone": alone, "bagged": request.GET.get("bag", "")})
 
 
 urlpatterns = [
     path("product/<str:ref>/", product),
+    path("only/<str:ref>/", product, {"alone": True}),
     path("tryon/", include("tryon.urls")),
     path("admin/", admin.site.urls),
 ]

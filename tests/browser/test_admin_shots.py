@@ -9,19 +9,36 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.providers.fakes import jpeg
+from tests.conftest import first
+from tests.providers.fakes import InstantProvider, jpeg
 from tryon.choices import Category, Operation, Status
 from tryon.garments import garment_picture, picture_limits, save_garment, set_picture
 from tryon.images.intake import intake
-from tryon.models import Garment, PresetModel, TryOnResult
+from tryon.models import Batch, Garment, PresetModel, TryOnOutput, TryOnResult
+from tryon.providers.base import Output
+from tryon.runner.delivery import deliver, outputs_of
+from tryon.studio import review
 
 GARMENTS = "/admin/tryon/garment/"
 SHOTS = "/admin/tryon/tryonresult/"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PHONE = {"width": 390, "height": 844}
+LOOKS = {
+    f"{scheme} {name}": (scheme, size)
+    for scheme in ("light", "dark")
+    for name, size in (("desk", {"width": 1280, "height": 900}), ("phone", PHONE))
+}
+
+
+def looks(*kept: str) -> list[Any]:
+    """All four, as (scheme, size); those that are not ``kept`` run with ``make prove``."""
+    return [
+        pytest.param(*look, id=name, marks=[] if name in kept else [pytest.mark.prove]) for name, look in LOOKS.items()
+    ]
 
 
 @pytest.fixture
@@ -69,72 +86,89 @@ def make_shots(status: Status, **fields: Any) -> TryOnResult:
     )
 
 
+def make_output(row: TryOnResult) -> TryOnOutput:
+    stored = deliver(row.pk, 1, [Output(data=jpeg(), mime="image/jpeg")], provider=InstantProvider())
+    return TryOnOutput.objects.bulk_create(outputs_of(row, stored))[0]
+
+
 def is_drawn(picture: Locator) -> None:
     """The picture has arrived and can be decoded."""
     picture.scroll_into_view_if_needed()
     expect(picture).to_have_js_property("complete", True)
-    assert picture.evaluate("image => image.naturalWidth") > 0
+    expect(picture).not_to_have_js_property("naturalWidth", 0)
 
 
 # ---------------------------------------------------------------- the journey
+
+
+def test_the_count_follows_every_choice(live_server, signed_in, complaints):
+    page = signed_in
+    page.locator("#action-toggle").check()
+    choose(page, "Generate on-model shots…")
+    expect(page.get_by_role("heading", name="3 garments selected")).to_be_visible()
+    make = page.locator("[data-tryon-make]")
+    expect(make).to_have_text("Make 3 shots")
+    page.get_by_label("Noor").check()
+    page.get_by_label("Ines").check()
+    expect(make).to_have_text("Make 6 shots")
+    expect(page.locator("[data-tryon-count]")).to_have_text("6")
+    page.get_by_label("Noor").uncheck()
+    page.get_by_label("Ines").uncheck()
+    expect(make).to_be_disabled()
+    page.get_by_label("Ines").check()
+    page.get_by_label("Pictures of each").select_option("4")
+    expect(make).to_have_text("Make 12 shots")
+    page.get_by_label("instant", exact=True).check()
+    page.get_by_text("Options of instant").click()
+    page.get_by_label("Tint").fill("#aa0000")
+    page.get_by_label("Tint").press("Tab")
+    expect(make).to_be_enabled()
+    expect(page.get_by_label("Tint")).to_have_value("#aa0000")  # what was typed stays
+    with page.expect_download() as download:
+        page.get_by_role("button", name="List as CSV").click()
+    assert download.value.suggested_filename == "on-model-shots.csv"
+    assert not TryOnResult.objects.exists()
+    make.click()
+    expect(page.get_by_text("12 shots queued")).to_be_visible()
+    assert {row.options["tint"] for row in TryOnResult.objects.all()} == {"#aa0000"}
 
 
 def test_from_garments_to_a_published_shot(live_server, signed_in, slow, drain, complaints):
     page = signed_in
     page.locator("#action-toggle").check()
     choose(page, "Generate on-model shots…")
-    expect(page.get_by_role("heading", name="3 garments selected")).to_be_visible()
-    make = page.locator("[data-tryon-make]")
-    expect(make).to_have_text("Make 6 shots")
-    page.get_by_label("Noor").uncheck()
-    expect(make).to_have_text("Make 3 shots")
-    expect(page.locator("[data-tryon-count]")).to_have_text("3")
-    page.get_by_label("Ines").uncheck()
-    expect(make).to_be_disabled()
-    page.get_by_label("Ines").check()
-    assert not TryOnResult.objects.exists()
-
-    make.click()
-    expect(page.get_by_text("3 shots queued. Watch the progress below.")).to_be_visible()
-    expect(page.get_by_text("0 of 3 finished")).to_be_visible()
+    expect(page.locator("[data-tryon-make]")).to_have_text("Make 3 shots")
+    page.get_by_role("button", name="Try 1 product first").click()
+    expect(page.get_by_text("1 shot is made first, 2 wait for your word")).to_be_visible()
     expect(page.locator(".tryon-chip-wait")).to_have_count(3)
-    ticked = page.locator("input.action-select").first
-    ticked.check()
-
     drain()
-    expect(page.locator(".tryon-chip-work").first).to_be_visible(timeout=15000)
+    expect(page.locator(".tryon-batchrows .tryon-chip-work").first).to_be_visible(timeout=15000)
     slow.gate.set()
-    expect(page.get_by_text("3 of 3 finished: 3 ready", exact=True).last).to_be_visible(timeout=20000)
-    expect(page.get_by_role("status").filter(has_text="3 of 3 finished: 3 ready")).to_be_attached()
-    expect(page.locator(".tryon-chip-good")).to_have_count(3)
-    made = page.locator('#result_list img[src*="/picture/"]')
+    expect(page.get_by_text("1 of 3", exact=True).first).to_be_visible(timeout=20000)
+    page.get_by_role("button", name="Go on with 2 shots").click()
+    expect(page.get_by_text("3 of 3", exact=True).first).to_be_visible(timeout=20000)
+    expect(page.get_by_role("status").filter(has_text="3 of 3")).to_be_attached()
+    made = page.locator('.tryon-batchrows img[src*="/picture/"]')
     expect(made).to_have_count(3)
     is_drawn(made.nth(0))
-    expect(ticked).to_be_checked()  # the refreshed list left the choice alone
 
-    choose(page, "Publish selected shots")
+    page.get_by_role("link", name="Review 3 shots").click()
+    page.get_by_role("button", name="Approve", exact=True).first.click()
+    expect(page.get_by_text("1 approved.").last).to_be_visible()
+    page.get_by_role("link", name="Approved").click()
+    page.get_by_role("button", name="Tick all").click()
+    page.get_by_role("button", name="Publish ticked…").click()
+    expect(page.get_by_text("becomes picture 1")).to_be_visible()
+    page.get_by_label("Alternative text").fill("Tee, worn. AI-generated")
+    page.get_by_role("button", name="Publish 1 shot").click()
     expect(page.get_by_text("1 shot published.")).to_be_visible()
-    expect(page.locator(".tryon-chip-live")).to_have_count(1)
 
     page.locator("#result_list tr").filter(has=page.locator(".tryon-chip-live")).locator("th a, td a").first.click()
     is_drawn(page.locator('.tryon-compare img[src*="/picture/"]'))
     is_drawn(page.locator('.tryon-compare img[src*="/garments/"]'))
     page.get_by_role("button", name="Unpublish").click()
     expect(page.get_by_text("1 shot unpublished.")).to_be_visible()
-    expect(page.get_by_role("button", name="Publish", exact=True)).to_be_visible()
-
-
-def test_try_one_first_then_the_rest(live_server, signed_in, complaints):
-    page = signed_in
-    page.locator("#action-toggle").check()
-    choose(page, "Generate on-model shots…")
-    page.get_by_role("button", name="Try one first").click()
-    expect(page.get_by_text("1 shot queued.")).to_be_visible()
-    expect(page.locator("#result_list tbody tr")).to_have_count(1)
-    page.get_by_role("link", name="Make the other 5 shots").click()
-    expect(page.locator("[data-tryon-make]")).to_have_text("Make 5 shots")
-    page.get_by_label("Leave out 1 shot").uncheck()
-    expect(page.locator("[data-tryon-make]")).to_have_text("Make 6 shots")
+    expect(page.get_by_role("button", name="Publish…", exact=True)).to_be_visible()
 
 
 def test_with_the_keyboard_alone(live_server, signed_in, complaints):
@@ -145,18 +179,21 @@ def test_with_the_keyboard_alone(live_server, signed_in, complaints):
     page.keyboard.type("Gen")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    box = page.get_by_label("Noor")
+    box = page.get_by_label("Ines")
     for _ in range(60):
         page.keyboard.press("Tab")
         if box.evaluate("box => box === document.activeElement"):
             break
     page.keyboard.press("Space")
-    expect(page.locator("[data-tryon-make]")).to_have_text("Make 3 shots")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
-    expect(page.locator("[data-tryon-make]")).to_be_focused()
+    make = page.locator("[data-tryon-make]")
+    expect(make).to_have_text("Make 6 shots")
+    expect(make).to_be_enabled()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if make.evaluate("button => button === document.activeElement"):
+            break
     page.keyboard.press("Enter")
-    expect(page.get_by_text("3 shots queued.")).to_be_visible()
+    expect(page.get_by_text("6 shots queued.")).to_be_visible()
 
 
 def test_without_scripts(live_server, office, browser: Browser, drain):
@@ -167,17 +204,26 @@ def test_without_scripts(live_server, office, browser: Browser, drain):
         box.check()
     choose(page, "Generate on-model shots…")
     page.get_by_label("Noor").uncheck()
+    page.get_by_label("Ines").check()
     page.get_by_role("button", name="Count again").click()
     expect(page.locator("[data-tryon-make]")).to_have_text("Make 2 shots")
     page.locator("[data-tryon-make]").click()
     expect(page.get_by_text("2 shots queued.")).to_be_visible()
-    expect(page.locator(".tryon-watch noscript p")).to_be_visible()
+    expect(page.locator("[data-tryon-live] noscript p")).to_be_visible()
     drain()
     for _ in range(40):
         page.reload()
-        if page.locator(".tryon-chip-good").count() == 2:
+        if page.get_by_text("2 of 2").count():
             break
-    expect(page.locator('#result_list img[src*="/picture/"]')).to_have_count(2)
+    expect(page.locator('.tryon-batchrows img[src*="/picture/"]')).to_have_count(2)
+    page.get_by_role("link", name="Review 2 shots").click()
+    page.get_by_label("Wrong colour").check()
+    page.locator('[name="outputs"]').first.check()
+    page.get_by_role("button", name="Reject ticked").click()
+    expect(page.get_by_text("1 rejected.")).to_be_visible()
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("1 decision taken back.")).to_be_visible()
     context.close()
 
 
@@ -214,12 +260,32 @@ def test_the_refresh_pauses_while_the_tab_is_hidden_and_stops_at_the_end(live_se
 
 def states(live_server: Any, page: Page) -> dict[str, tuple[str, str]]:
     """Name -> (path, our region on it) of every page and state."""
-    ready = make_shots(Status.SUCCEEDED, provider="instant", started_at=timezone.now(), finished_at=timezone.now())
+    batch = Batch.objects.create(name="Autumn", operation="model_shot", status="running", quoted_high=3)
+    over = {"provider": "instant", "started_at": timezone.now(), "finished_at": timezone.now(), "batch": batch}
+    ready, approved = make_shots(Status.SUCCEEDED, **over), make_shots(Status.SUCCEEDED, **over)
+    for row in (ready, approved):
+        make_output(row)
+    TryOnOutput.objects.filter(result=approved).update(review="approved")
+    review.reject(
+        [make_output(make_shots(Status.SUCCEEDED, **over))], review.Reviewer("x", "Mara"), ["colour", "hands"]
+    )
+    _link, token = review.make_link(batch, name="Agency", user=User.objects.get())
     failed = make_shots(Status.FAILED, error_code="garment_unsuitable", error_detail="no outline found")
     make_shots(Status.QUEUED)
     make_shots(Status.SUBMITTING, lease_owner="me")
+    make_shots(Status.FAILED, error_code="garment_unsuitable", batch=batch)
     garments = ",".join(str(garment.pk) for garment in Garment.objects.all())
     return {
+        "batches": ("/admin/tryon/batch/", "#result_list tbody"),
+        "batch": (f"/admin/tryon/batch/{batch.pk}/change/", "#content-main"),
+        "review": ("/admin/tryon/batch/review/", "#content-main"),
+        "rejected": ("/admin/tryon/batch/review/?tab=rejected", "#content-main"),
+        "decisions": ("/admin/tryon/batch/decisions/", "#content-main"),
+        "publish": (f"/admin/tryon/tryonresult/publish/?batch={batch.pk}", "#content-main"),
+        "outside": (reverse("tryon:outside-review", kwargs={"token": token}), "main"),
+        "outside, ended": (reverse("tryon:outside-review", kwargs={"token": "none"}), "main"),
+        "models": ("/admin/tryon/presetmodel/", "#result_list tbody"),
+        "reports": ("/admin/tryon/sharelink/", "#changelist-form"),
         "garments": (GARMENTS, "#result_list tbody"),
         "garment": (f"{GARMENTS}{Garment.objects.first().pk}/change/", ".tryon-panel"),
         "picture": (f"{GARMENTS}{Garment.objects.first().pk}/change/", ".field-current_picture"),
@@ -232,9 +298,10 @@ def states(live_server: Any, page: Page) -> dict[str, tuple[str, str]]:
     }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_our_regions(live_server, signed_in, scheme):
+@pytest.mark.parametrize(("scheme", "size"), looks("light desk"))
+def test_axe_finds_nothing_in_our_regions(live_server, signed_in, scheme, size):
     page = signed_in
+    page.set_viewport_size(size)
     page.emulate_media(color_scheme=scheme)
     found = []
     for name, (path, region) in states(live_server, page).items():
@@ -246,7 +313,7 @@ def test_axe_finds_nothing_in_our_regions(live_server, signed_in, scheme):
     assert found == []
 
 
-@pytest.mark.parametrize("size", [PHONE, {"width": 1024, "height": 768}], ids=["phone", "1024"])
+@pytest.mark.parametrize("size", first(1, [PHONE, {"width": 1024, "height": 768}]), ids=["phone", "1024"])
 def test_nothing_scrolls_sideways(live_server, signed_in, size):
     page = signed_in
     page.set_viewport_size(size)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.browser.dialog import expect_result, moving, upload
+from tests.browser.dialog import expect_result, moving, on_model, upload
 from tests.providers.fakes import SlowProvider, jpeg, setting
 from tryon.choices import Status
 from tryon.models import PresetModel, ShopperPhoto, TryOnResult
@@ -57,7 +57,7 @@ def test_by_upload_to_delete(
     assert other.request.get(page.url).status == 404
     other.close()
     page.get_by_role("button", name="Delete now").click()
-    expect(page.get_by_text("Deleted. Nothing of that preview is left here.")).to_be_visible()
+    expect(page.get_by_text("Deleted: the preview and your photo. Nothing of them is left here.")).to_be_visible()
     assert page.request.get(url).status == 404
     assert not ShopperPhoto.objects.exists()
 
@@ -66,11 +66,19 @@ def test_by_preset_model(
     live_server: LiveServer, drain: Callable[[], None], preset_model: PresetModel, page: Page
 ) -> None:
     drain()
+    sent: list[bytes] = []
+    page.on("request", lambda one: sent.append(one.post_data_buffer or b"") if one.method == "POST" else None)
     go_to_form(page, live_server.url)
-    page.get_by_role("radio", name="Noor").check()
+    give(page, jpeg())
+    page.get_by_role("checkbox").check()
+    on_model(page, "Noor")
     expect(page.get_by_role("checkbox")).to_be_hidden()
+    page.get_by_role("radio", name="Noor").press("Enter")  # must not send what was chosen before
     create(page)
     expect_result(page)
+    assert len(sent) == 1
+    assert b"model_id" in sent[0]
+    assert b"JFIF" not in sent[0], "a photo that was chosen before stays behind"
     assert TryOnResult.objects.get().preset_model == preset_model
 
 
@@ -146,5 +154,7 @@ def test_withdraw(live_server: LiveServer, drain: Callable[[], None], page: Page
     expect(page.get_by_text("Here now: 1 photo of yours, 1 preview")).to_be_visible()
     page.get_by_role("button", name="Withdraw and delete my photos").click()
     expect(page.get_by_text("Done. Your photos and previews are deleted.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Receipt: deleted")).to_be_visible()
+    page.get_by_role("link", name="Your photos and privacy").click()
     expect(page.get_by_text("There is nothing of yours here.")).to_be_visible()
     assert not TryOnResult.objects.exists()

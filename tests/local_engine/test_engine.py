@@ -19,14 +19,15 @@ TEE = drawn.png(drawn.tee())
 
 
 def _lab(picture: drawn.Picture, mask: np.ndarray) -> np.ndarray:
-    return np.median(cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)[mask].astype(float), 0)
+    return np.asarray(np.median(cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)[mask].astype(float), 0))
 
 
 def test_mannequins_differ_in_size_and_tone() -> None:
     figures = local_engine.mannequins()
-    assert len(figures) >= 6
+    assert len(figures) >= 8
     assert len({figure.skin_tone for figure in figures}) >= 4
-    assert {"S", "M", "L", "2XL"} <= {figure.size for figure in figures}
+    assert {"XS", "S", "M", "L", "XL", "2XL", "3XL", "4XL"} == {figure.size for figure in figures}
+    assert {figure.pose for figure in figures} >= {"straight", "hand_on_hip", "walking", "relaxed"}
     assert {"f", "m"} <= {figure.body for figure in figures}
     assert len({figure.name for figure in figures}) == len(figures)
     widths = {}
@@ -67,7 +68,7 @@ def test_garment_on_a_mannequin(
 ) -> None:
     person_bytes = local_engine.mannequin_picture("f-m-tan")
     result = local_engine.try_on(person_bytes, drawn.png(picture))
-    assert (result.category, result.mime, result.quality) == (category, "image/jpeg", "full")
+    assert (result.category, result.mime, result.quality) == (category, "image/png", "full")
     assert result.version == local_engine.ENGINE_VERSION
     out = drawn.unpack(result.data)
     assert (result.height, result.width) == out.shape[:2] == (1024, 683)
@@ -108,11 +109,11 @@ def test_the_same_inputs_give_the_same_bytes_also_in_parallel(models: None) -> N
     def run(key: str) -> bytes:
         return local_engine.model_shot(shirt, mannequin=key).data
 
-    alone = [run(key) for key in KEYS[:3]]
-    with ThreadPoolExecutor(3) as pool:
-        together = list(pool.map(run, KEYS[:3]))
+    alone = [run(key) for key in KEYS[:2]]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(run, KEYS[:2]))
     assert together == alone
-    assert len(set(alone)) == 3
+    assert len(set(alone)) == 2
 
 
 def test_model_shot_takes_width_and_background(models: None) -> None:
@@ -126,7 +127,7 @@ def test_model_shot_takes_width_and_background(models: None) -> None:
 
 
 def test_misuse_is_an_error(models: None) -> None:
-    with pytest.raises(KeyError, match="no mannequin 'nobody'; known: f-s-light"):
+    with pytest.raises(KeyError, match="no mannequin 'nobody'; known: f-xs-medium"):
         local_engine.model_shot(TEE, mannequin="nobody")
     with pytest.raises(ValueError, match="unknown category 'hat'"):
         local_engine.try_on(local_engine.mannequin_picture(KEYS[0]), TEE, category="hat")

@@ -18,8 +18,13 @@ from typing import Any
 import django
 from django.utils import timezone
 
+if __name__ == "__main__":  # before anything that needs models
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    django.setup()
+
 from tryon.choices import Category, Operation, ProviderStatus
 from tryon.images.picture import MEGABYTE
+from tryon.passport import documented
 from tryon.providers.base import CallStyle, Capability, Option, Output, Provider
 from tryon.providers.hosted import HostedProvider
 from tryon.testing import JOB, HostedConformance, ProviderConformance, Server, serving
@@ -171,6 +176,13 @@ def _limits(capability: Capability) -> str:
     return ", ".join(filter(None, parts))
 
 
+def retention(suite: ProviderConformance) -> str:
+    """What shoppers are told about it: in the notice, on the privacy page and in their photo passport."""
+    told = suite.backend.facts
+    assert told is not None, f"{suite.backend.__name__} says nothing about photos: give it ``facts``"
+    return f"{told.company} ({told.source}, read on {told.seen}): {' '.join(documented(told))}\n"
+
+
 def options(suite: ProviderConformance, server: Server) -> str:
     """All options as they are declared; operations, and forms of the API, that have the same share a table."""
     shared: dict[tuple[Option, ...], list[str]] = {}
@@ -242,6 +254,8 @@ def blocks(suites: Mapping[str, ProviderConformance]) -> Iterator[tuple[Path, st
             own = [row for row in table if row["provider"] == name]
             yield PAGES / f"{name}.md", "facts", facts(suite, own, server)
             yield PAGES / f"{name}.md", "options", options(suite, server)
+            if suite.backend.leaves_server:
+                yield PAGES / f"{name}.md", "retention", retention(suite)
 
 
 def write() -> None:
@@ -253,6 +267,4 @@ def write() -> None:
 
 
 if __name__ == "__main__" and "--write" in sys.argv:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-    django.setup()
     write()

@@ -11,7 +11,7 @@ import tryon.providers
 from tryon.testing import HostedConformance, ProviderConformance
 
 FOLDER = Path(tryon.providers.__path__[0])
-NO_PROVIDERS = {"answers", "base", "hosted", "http", "ssrf", "wire"}
+NO_PROVIDERS = {"answers", "base", "facts", "hosted", "http", "ssrf", "wire"}
 
 
 def provider_modules() -> list[str]:

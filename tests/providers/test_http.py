@@ -226,6 +226,17 @@ def test_threads_do_not_share_connections(server: Server) -> None:
     assert results == [{"ok": True}] * 8
 
 
+def test_questions_keep_their_connection_and_what_is_paid_has_one_of_its_own(server: Server) -> None:
+    server.answers(Canned(200, {"ok": True}))
+    api = client(server)
+    for method in ("GET", "GET", "POST", "GET", "POST", "GET"):
+        api.send(method, "/x", paid=method == "POST")
+    assert server.connections == 3
+    api.close()
+    api.send("GET", "/x")
+    assert server.connections == 4
+
+
 # ---------------------------------------------------------------- keys
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import unavailable
+from tests.postgres import own_database
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -37,25 +39,13 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict
     }
     if broker == "redis" and not reachable(6379):
         unavailable("Redis on 127.0.0.1:6379")
-    name = ""
-    if database == "postgres":
-        if not reachable(5432):
-            unavailable("PostgreSQL on 127.0.0.1:5432")
-        name = f"tryon_cluster_{uuid.uuid4().hex[:8]}"
-        admin(f"CREATE DATABASE {name}")
-        variables["CLUSTER_DATABASE"] = name
-    run([sys.executable, "-m", "django", "migrate", "--verbosity", "0"], variables)
-    yield variables
-    if name:
-        admin(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def admin(statement: str) -> None:
-    import psycopg
-
-    where = os.environ.get("PGDATABASE", "test"), os.environ.get("PGUSER", "postgres")
-    with psycopg.connect(host="127.0.0.1", dbname=where[0], user=where[1], autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[call-overload]
+    if database == "postgres" and not reachable(5432):
+        unavailable("PostgreSQL on 127.0.0.1:5432")
+    with contextlib.ExitStack() as stack:
+        if database == "postgres":
+            variables["CLUSTER_DATABASE"] = stack.enter_context(own_database(f"tryon_cluster_{uuid.uuid4().hex[:8]}"))
+        run([sys.executable, "-m", "django", "migrate", "--verbosity", "0"], variables)
+        yield variables
 
 
 def run(command: list[str], variables: dict[str, str]) -> str:
@@ -69,12 +59,12 @@ def run(command: list[str], variables: dict[str, str]) -> str:
 @pytest.mark.parametrize(
     ("environment", "victim"),
     [
-        (("sqlite", "orm"), "worker"),
-        (("sqlite", "orm"), "cluster"),
+        pytest.param(("sqlite", "orm"), "worker", marks=pytest.mark.prove),
+        pytest.param(("sqlite", "orm"), "cluster", marks=pytest.mark.prove),
         (("sqlite", "orm"), "term"),
-        pytest.param(("postgres", "orm"), "cluster", marks=pytest.mark.postgres),
+        pytest.param(("postgres", "orm"), "cluster", marks=[pytest.mark.postgres, pytest.mark.prove]),
         pytest.param(("postgres", "redis"), "worker", marks=[pytest.mark.postgres, pytest.mark.redis]),
-        pytest.param(("sqlite", "redis"), "cluster", marks=pytest.mark.redis),
+        pytest.param(("sqlite", "redis"), "cluster", marks=[pytest.mark.redis, pytest.mark.prove]),
     ],
     indirect=["environment"],
 )

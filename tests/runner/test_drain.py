@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from tests.providers.fakes import JobProvider, SlowProvider, setting
+from tests.studio.orders import order_shots
 from tryon import admission, retention
 from tryon.choices import Operation, Status
 from tryon.images.disclosure import is_marked
@@ -51,6 +52,18 @@ def in_thread(work: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=run)
     thread.start()
     return thread
+
+
+def test_a_wait_ends_however_short_it_is() -> None:
+    """On a busy machine a wait may be over before it begins; there was one that then never ended."""
+
+    def wait() -> None:
+        for _ in range(500):
+            Drain()._collect(wait=1e-6)
+
+    thread = in_thread(wait)
+    thread.join(timeout=20)
+    assert not thread.is_alive()
 
 
 def test_a_photo_becomes_a_marked_picture(
@@ -118,8 +131,7 @@ def test_a_provider_with_jobs_is_polled(
 def test_shots_are_made_for_every_garment_and_model(
     instant: None, garment: Garment, preset_model: PresetModel, admin_user: Any
 ) -> None:
-    plan = admission.plan_shots([garment], [preset_model])
-    admission.request_shots(plan, user=admin_user)
+    order_shots(garment, preset_model, user=admin_user)
     drain()
     made = TryOnResult.objects.get()
     assert (made.operation, made.status) == (Operation.MODEL_SHOT, Status.SUCCEEDED)
@@ -291,10 +303,9 @@ def test_shoppers_come_before_the_shop(
     admin_user: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tryon.runner.drain.cpu_threads", lambda: 1)
+    monkeypatch.setattr("tryon.runner.lanes.cpu_threads", lambda: 1)
     tryon_settings(PROVIDERS={"instant": setting("InstantProvider")}, MAX_QUEUE=2)
-    plan = admission.ShotPlan(pairs=((garment, preset_model),) * 4, skipped=())
-    admission.request_shots(plan, user=admin_user)
+    order_shots(garment, preset_model, user=admin_user, number=4)
     result = admission.request(admission.Demand(shopper, garment, preset_model=preset_model)).result
     while drain():
         pass

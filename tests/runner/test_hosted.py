@@ -32,6 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tryon.runner.decide.FIRST_POLL_SECONDS", 0.01)
     monkeypatch.setattr("tryon.runner.decide.SHORTEST_POLL_SECONDS", 0.01)
     monkeypatch.setattr("tryon.runner.steps.PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("tryon.runner.outcomes.LONGEST_PAUSE_SECONDS", 0.1)
 
 
 Made = Callable[..., TryOnResult]
@@ -154,12 +155,22 @@ def test_an_answer_at_once_with_an_address(made: Made, server: Server) -> None:
     assert len(server.posts) == 1
 
 
-def test_an_answer_at_once_whose_address_never_works(made: Made, server: Server) -> None:
+def test_a_paid_result_waits_for_a_file_server_that_fails(made: Made, server: Server) -> None:
+    failing = [Canned(500), Canned(503), Canned(429), Canned(drop=True), Canned(200, b"half", drop=True)]
+    server.answers(pixelcut(server, *failing, *failing, PICTURE))
+    result = made("pixelcut.PixelcutProvider")
+    assert (result.status, result.error_code, result.fetching) == (Status.SUCCEEDED, "", [])
+    assert len(paths(server, "/files/")) == 11
+    assert len(server.posts) == 1
+
+
+def test_not_for_ever(made: Made, server: Server, tryon_settings: Callable[..., None]) -> None:
+    tryon_settings(DEADLINE_SECONDS=1)
     server.answers(pixelcut(server, Canned(500)))
     result = made("pixelcut.PixelcutProvider")
     assert (result.status, result.error_code) == (Status.FAILED, "provider_down")
     assert result.error_detail == "paid but not fetched: the file server failed (HTTP 500)"
-    assert len(paths(server, "/files/")) == 3
+    assert len(paths(server, "/files/")) > 3
     assert len(server.posts) == 1
 
 

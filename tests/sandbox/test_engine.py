@@ -80,6 +80,7 @@ def test_a_picture_without_a_person(engine: Sandbox) -> None:
     assert superstyle.json()["error"].startswith("No usable person was found")
 
 
+@pytest.mark.prove
 def test_a_worn_garment_costs_extraction(engine: Sandbox) -> None:
     person = picture(PERSON)
     for garment, price in ((GARMENT, 10), ("person/p15_black_tee.jpg", 15)):

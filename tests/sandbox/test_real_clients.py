@@ -1,7 +1,6 @@
 """Clients that others wrote, run against the sandbox with nothing changed but the base address.
 
-They are looked for in the folder TRYON_CLIENTS (default: ``sandbox-clients`` in the temporary folder):
-``venv`` with ``pip install fashn==0.9.0 pixelapi==0.1.0 requests`` and ``node`` with ``npm install fashn@0.11.1``.
+The Python ones come with the ``dev`` extra; ``make test`` installs the JavaScript one where there is an npm.
 """
 
 from __future__ import annotations
@@ -10,18 +9,17 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import unavailable
 from tests.sandbox.client import garment, person, uri
 from tryon.sandbox import Sandbox
 
-CLIENTS = Path(os.environ.get("TRYON_CLIENTS", Path(tempfile.gettempdir()) / "sandbox-clients"))
-PYTHON = CLIENTS / "venv" / "bin" / "python"
-NODE_MODULES = CLIENTS / "node" / "node_modules"
+NODE_MODULES = Path(sys.prefix) / "node" / "node_modules"
 SECONDS = 60
 
 FASHN = """
@@ -114,10 +112,8 @@ const client = new Fashn({apiKey: 'sandbox', baseURL: base, maxRetries: 0});
 """
 
 
-def python(script: str, sandbox: Sandbox, provider: str, package: str) -> None:
-    if not PYTHON.exists() or not list(CLIENTS.glob(f"venv/lib/*/site-packages/{package}/__init__.py")):
-        pytest.skip(f"NOT RUN: the client {package} is not in {CLIENTS}")
-    finish([str(PYTHON), "-c", script], sandbox, provider)
+def python(script: str, sandbox: Sandbox, provider: str) -> None:
+    finish([sys.executable, "-c", script], sandbox, provider)
 
 
 def finish(command: list[str], sandbox: Sandbox, provider: str, **environment: str) -> None:
@@ -130,7 +126,7 @@ def finish(command: list[str], sandbox: Sandbox, provider: str, **environment: s
 
 
 def test_python_client_of_fashn(sandbox: Sandbox) -> None:
-    python(FASHN, sandbox, "fashn", "fashn")
+    python(FASHN, sandbox, "fashn")
     assert [call.refused for call in sandbox.calls if call.refused] == [
         "BadRequest: model_name", "unknown job", "key", "credits",
     ]  # fmt: skip
@@ -139,16 +135,16 @@ def test_python_client_of_fashn(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("fault", ["rate_limited:retry_after=1,times=1", "server_error:retry_after=1,times=1"])
 def test_python_client_of_fashn_tries_again(sandbox: Sandbox, fault: str) -> None:
     sandbox.faults.add(fault)
-    python(FASHN_RETRY, sandbox, "fashn", "fashn")
+    python(FASHN_RETRY, sandbox, "fashn")
     assert [call.status for call in sandbox.calls] == [int(sandbox.calls[0].status), 200]
 
 
 def test_javascript_client_of_fashn(sandbox: Sandbox) -> None:
     if not (NODE_MODULES / "fashn").exists() or not shutil.which("node"):
-        pytest.skip(f"NOT RUN: node with fashn is not in {NODE_MODULES}")
+        unavailable(f"node, or the package fashn in {NODE_MODULES},")
     finish([shutil.which("node") or "", "-e", NODE], sandbox, "fashn", NODE_PATH=str(NODE_MODULES))
     assert any("pollInterval" in note for call in sandbox.calls for note in call.notes)
 
 
 def test_python_client_of_pixelapi(make_sandbox: Callable[..., Sandbox]) -> None:
-    python(PIXELAPI, make_sandbox(), "pixelapi", "pixelapi")
+    python(PIXELAPI, make_sandbox(), "pixelapi")

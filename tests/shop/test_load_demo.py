@@ -76,6 +76,24 @@ def test_what_was_broken_is_mended_and_the_rest_left_alone(monkeypatch: pytest.M
     assert Path(colour.picture.path).read_bytes() == (demo.PICTURES / f"{second.slug}-{colour.key}.jpg").read_bytes()
 
 
+def test_more_products_than_were_drawn_are_dyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "DESIGNS", demo.DESIGNS[:1])  # two of its three colours take a dye
+    assert load(accounts=False, products=4)["products"] == {"created": 4}
+    dyed = list(Product.objects.all())[1:]
+    assert [product.name for product in dyed] == [
+        "Everyday crew tee in orange", "Everyday crew tee in blue", "Everyday crew tee in yellow",
+    ]  # fmt: skip
+    own = Garment.objects.get(product_ref="crew-tee", variant="Clay")
+    for product in dyed:
+        garment = Garment.objects.get(product_ref=product.slug)
+        assert garment.width == own.width
+        assert product.colours.get().name.lower() in product.name
+    assert len(set(Garment.objects.values_list("sha256", flat=True))) == Garment.objects.count() == 6
+    assert load(accounts=False, products=4)["garments"] == {"unchanged": 6}
+    with pytest.raises(CommandError, match="at most"):
+        load(products=10_000)
+
+
 def test_accounts_with_public_passwords_are_made_only_where_it_is_safe(
     monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:

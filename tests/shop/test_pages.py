@@ -7,12 +7,17 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from tests.admin.conftest import make_result
 from tests.providers.fakes import jpeg
 from tryon.garments import sync_product
-from tryon.models import Garment
+from tryon.models import Garment, TryOnOutput
+from tryon.studio import stale
 from tryon_shop.models import Product
+
+__all__ = ["make_result"]
 
 CSP = "Content-Security-Policy"
 PAGES = [
@@ -156,6 +161,32 @@ def test_saving_a_product_in_the_admin_makes_its_garments(
         )  # fmt: skip
     assert response.status_code == 302
     assert Garment.objects.get().variant == "Red"
+
+
+def test_a_colour_renamed_in_the_admin_is_the_same_garment_and_its_published_shots_are_stale(
+    admin_client: Client, db: None, django_capture_on_commit_callbacks: Any, product: Product, make_result: Any
+) -> None:
+    """Navy gets another name; Clay is taken out of the shop, and what is published of it can only be taken back."""
+    (clay, navy), _refused = sync_product(product)
+    shots = [make_result(garment).outputs.get() for garment in (clay, navy)]
+    TryOnOutput.objects.update(published_at=timezone.now())
+    kept, gone = product.colours.get(name="Navy / ecru"), product.colours.get(name="Clay")
+    form: dict[str, Any] = {
+        "slug": product.slug, "name": product.name, "category": "upper", "price": "9.50", "sizes": "M",
+        "colours-TOTAL_FORMS": "2", "colours-INITIAL_FORMS": "2", "colours-1-DELETE": "on",
+    }  # fmt: skip
+    for number, (colour, name) in enumerate([(kept, "Midnight"), (gone, "Clay")]):
+        fields = {"id": colour.pk, "product": product.pk, "key": colour.key, "name": name, "swatch": "#000000"}
+        form |= {f"colours-{number}-{field}": value for field, value in {**fields, "position": number}.items()}
+    with django_capture_on_commit_callbacks(execute=True):
+        assert admin_client.post(f"/admin/tryon_shop/product/{product.pk}/change/", form).status_code == 302
+    navy.refresh_from_db()
+    assert (navy.variant, navy.active, Garment.objects.count()) == ("Midnight", True, 2)
+    assert {output.pk for output in stale.stale()} == {shot.pk for shot in shots}
+    page = admin_client.get("/admin/tryon/garment/stale/").content.decode()
+    assert page.count("open the shot to unpublish it") == 1
+    made = stale.remake(stale.stale().select_related("result__garment"), user=None)
+    assert [row.garment for row in made] == [navy]
 
 
 def test_static_files_can_be_collected_with_hashed_names(client: Client, settings: Any, tmp_path: Path) -> None:

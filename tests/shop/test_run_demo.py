@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import first
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -24,7 +26,7 @@ def free_port() -> int:
 
 @pytest.mark.slow
 @pytest.mark.worker
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", first(1, [signal.SIGINT, signal.SIGTERM]))
 def test_start_and_stop(tmp_path: Path, stop: signal.Signals) -> None:
     variables = {**os.environ, "DJANGO_SETTINGS_MODULE": "tryon_shop.settings", "TRYON_SHOP_VAR": str(tmp_path)}
     manage = [sys.executable, "manage.py"]
