@@ -2,6 +2,7 @@
 # make sandbox-demo   the same shop on the hosted providers' adapters, against a local server that speaks like them
 # make test   linters, types, layers and the whole test suite
 # make prove  the long proofs, which are not part of the suite
+# make looks  pictures of every state of the widget and the shopper's pages, in var/looks, for people to look at
 # All do all their own set-up in .venv; nothing else is needed but Python 3.11+ and make.
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 MANAGE := $(PY) manage.py
 
-.PHONY: demo sandbox-demo test prove lint format clean
+.PHONY: demo sandbox-demo test prove looks lint format clean
 
 demo: $(VENV)/.demo
 	@$(MANAGE) migrate --verbosity 0
@@ -29,6 +30,9 @@ test: lint
 
 prove: $(VENV)/.dev
 	@$(PY) -m pytest -q --prove
+
+looks: $(VENV)/.dev
+	@for prove in "" --prove; do TRYON_LOOKS=var/looks $(PY) -m pytest -q $$prove tests/browser/test_widget_access.py tests/browser/test_private_pages.py -k "1280 or 390" || exit $$?; done
 
 lint: $(VENV)/.dev
 	@$(VENV)/bin/ruff check .
@@ -54,6 +58,8 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the development tools into $(VENV) ..."
 	@$(PY) -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	@DJANGO_SETTINGS_MODULE=tests.settings $(MANAGE) tryon_setup --only models
+	@command -v npm >/dev/null && npm install --silent --no-audit --no-fund --prefix $(VENV)/node fashn@0.11.1 || \
+		echo "No npm: the test with FASHN's JavaScript client will not run."
 	@touch $@
 
 clean:
