@@ -9,9 +9,10 @@ The jobs are sounds: their results go the whole way (submit, polls, download, st
 decoding of a picture, which costs the same whoever runs it. Ratios are to the ideal: all jobs at once, no overhead.
 
 ``carry`` measures an account that is known: 20 jobs go first, so that the provider's usual time is on record. Rows come
-with their money set aside, as admission leaves them; what is counted is what the runner writes. ``loop_ms`` is a fixed
-piece of Python (a million multiplications and additions) in the same process: by it figures of machines, and of busy
-and idle times of one, can be compared.
+with their money set aside, as admission leaves them; what is counted is what the runner writes. In the same run, before
+and after, ``bare``: the same three exchanges a job from as many threads with plain requests, which know when a job is
+ready and keep nothing. That is the floor; ``loop_ms``, a fixed piece of Python (a million multiplications and
+additions), says how fast the machine was just then.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -159,6 +161,44 @@ def usage() -> float:
     return used.ru_utime + used.ru_stime
 
 
+def bare(jobs: int, seconds: float, address: str) -> None:
+    """In a process of its own: what the exchanges of ``jobs`` jobs cost when nobody keeps anything."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import requests
+
+    here = threading.local()
+
+    def session() -> requests.Session:
+        if not hasattr(here, "session"):
+            here.session = requests.Session()
+            here.session.trust_env = False
+        found: requests.Session = here.session
+        return found
+
+    def submit(number: int) -> tuple[str, float]:
+        answer = session().post(f"{address}/v1/audio/generate", json={"prompt": "calm piano"}, timeout=30)
+        return str(answer.json()["generation_id"]), time.monotonic() + seconds
+
+    def fetch(job: tuple[str, float]) -> None:
+        time.sleep(max(0.0, job[1] - time.monotonic()))
+        answer = session().get(f"{address}/v1/image/{job[0]}", timeout=30).json()
+        session().get(answer["output_url"], timeout=30)
+
+    begun, before = time.monotonic(), usage()
+    with ThreadPoolExecutor(64) as pool:
+        list(pool.map(fetch, list(pool.map(submit, range(jobs)))))
+    took = time.monotonic() - begun
+    print(json.dumps({"cpu_ms_a_job": 1000 * (usage() - before) / jobs, "ratio_to_ideal": took / seconds}))
+
+
+def run_bare(jobs: int, seconds: float, address: str) -> dict[str, float]:
+    given = ["bare", "--jobs", str(jobs), "--seconds", str(seconds), "--address", address]
+    command = [sys.executable, "-m", "benchmarks.runner", *given]
+    found: dict[str, float] = json.loads(subprocess.check_output(command, cwd=ROOT, timeout=PATIENCE))
+    return found
+
+
 def run_drains(processes: int) -> list[dict[str, float]]:
     command = [sys.executable, "-m", "benchmarks.runner", "drain"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) for _ in range(processes)]
@@ -168,7 +208,7 @@ def run_drains(processes: int) -> list[dict[str, float]]:
 # ---------------------------------------------------------------- scenarios
 
 
-def carry(jobs: int, seconds: float, processes: int) -> dict[str, Any]:
+def carry(jobs: int, seconds: float, processes: int, address: str) -> dict[str, Any]:
     """``jobs`` jobs of ``seconds`` each, all due at once."""
     from django.utils import timezone
 
@@ -178,10 +218,14 @@ def carry(jobs: int, seconds: float, processes: int) -> dict[str, Any]:
         add_jobs(WARM_UP)
         run_drains(1)
     add_jobs(jobs)
+    floors = [run_bare(jobs, seconds, address)]
     writes = row_writes()
     ready = timezone.now()
     costs = run_drains(processes)
     writes = row_writes() - writes
+    floors.append(run_bare(jobs, seconds, address))
+    floor = {name: sum(found[name] for found in floors) / len(floors) for name in floors[0]}
+    cpu = 1000 * sum(cost["cpu"] for cost in costs) / jobs
     found = TryOnResult.objects.filter(started_at__gte=ready)
     rows = list(found.values_list("status", "started_at", "submitted_at", "finished_at"))
     done = [row for row in rows if row[0] == "succeeded"]
@@ -197,7 +241,10 @@ def carry(jobs: int, seconds: float, processes: int) -> dict[str, Any]:
         "ratio_to_ideal": round(makespan / seconds, 2),
         "added_after_provider_p50_s": round(added[len(added) // 2], 2),
         "added_after_provider_p95_s": round(added[int(len(added) * 0.95)], 2),
-        "cpu_ms_a_job": round(1000 * sum(cost["cpu"] for cost in costs) / jobs, 2),
+        "bare_ratio_to_ideal": round(floor["ratio_to_ideal"], 2),
+        "cpu_ms_a_job": round(cpu, 2),
+        "bare_cpu_ms_a_job": round(floor["cpu_ms_a_job"], 2),
+        "cpu_to_bare": round(cpu / floor["cpu_ms_a_job"], 2),
         "loop_ms": max(cost["loop_ms"] for cost in costs),
         "load": round(os.getloadavg()[0], 1),
         "memory_mb": max(cost["memory_mb"] for cost in costs),
@@ -306,14 +353,18 @@ def _timed(jobs: int, address: str, *module: str, **environment: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["carry", "rate", "loops", "drain"])
+    parser.add_argument("what", choices=["carry", "rate", "loops", "drain", "bare"])
     parser.add_argument("--jobs", type=int, nargs="+", default=[500])
     parser.add_argument("--seconds", type=float, default=5.0, help="The provider's own time for a job.")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--limit", default="60/60", help="calls/seconds")
+    parser.add_argument("--address", default="", help="The provider's, for ``bare``.")
     given = parser.parse_args()
     if given.what == "drain":
         drain()
+        return
+    if given.what == "bare":
+        bare(given.jobs[0], given.seconds, given.address)
         return
     environment = {"BENCH_DRAINS": str(given.processes)}
     if given.what == "rate":
@@ -321,7 +372,7 @@ def main() -> None:
     with stage(given.seconds, **environment) as address:
         for jobs in given.jobs:
             if given.what == "carry":
-                outcome = carry(jobs, given.seconds, given.processes)
+                outcome = carry(jobs, given.seconds, given.processes, address)
             elif given.what == "rate":
                 outcome = rate(jobs, given.limit, given.processes, address)
             else:
