@@ -282,6 +282,16 @@ def test_a_rate_is_never_passed(
     assert max(windows) <= calls
 
 
+def test_a_time_that_was_missed() -> None:
+    """Another process may send right after it: what is later than the margin would be one call too many."""
+    alone, shared = lanes.Pace(1, 1.0), lanes.Pace(1, 1.0, shared=True)
+    assert not alone.gives_up(0.9)
+    assert not shared.gives_up(0.015)
+    assert [shared.gives_up(0.05) for _ in range(3)] == [True, False, True], "a slow machine must get on"
+    assert alone.take() == 0.0
+    assert alone.gives_up(1.1)
+
+
 def test_jobs_at_once_are_bounded(
     tryon_settings: Callable[..., None], sandbox: Sandbox, entry: Entry, rows: Rows
 ) -> None:

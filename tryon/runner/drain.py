@@ -275,7 +275,7 @@ class Drain:
             wait = item.send_at - clock.now().timestamp()
             job.send_at = time.time() + wait
             job.pace = pace_of(item.provider) if item.provider.rate else None
-        self.schedule(job, max(0.0, wait - steps.LEAD_SECONDS))
+        self.schedule(job, max(0.0, wait - accounts.LEAD_SECONDS))
 
     def adopt(self, job: steps.Job) -> None:
         """A row that becomes ours by the very write that says so."""

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from tryon.conf import conf
 from tryon.providers.base import CallStyle, Provider
 from tryon.runner.accounts import MARGIN
 
@@ -16,6 +17,7 @@ POLLING_THREADS = 64
 BLOCKING_THREADS = 64
 MAX_HELD = 5000
 COLD_BLOCKING = 16  # long calls at once to a provider that has not answered yet
+TOO_LATE_SECONDS = 1.0  # a reserved time that was missed by this is given up
 WARM_SECONDS = 300.0  # an answer proves for this long that the provider is there
 
 _last_answer: dict[str, float] = {}  # alias -> when it last answered this process
@@ -65,10 +67,16 @@ def lanes() -> dict[CallStyle, Lane]:
 
 
 class Pace:
-    """A strict window of what really left this process: times that were reserved say when it should have."""
+    """A strict window of what really left this process: times that were reserved say when it should have.
 
-    def __init__(self, calls: int, seconds: float) -> None:
+    ``shared``: between ours lie the times of other processes.
+    """
+
+    def __init__(self, calls: int, seconds: float, *, shared: bool = False) -> None:
         self.calls, self.period = calls, seconds * MARGIN
+        self._late = min(TOO_LATE_SECONDS, self.period - seconds) if shared else TOO_LATE_SECONDS
+        self._shared = shared
+        self._gave_up = False  # the last time
         self._left: deque[float] = deque()
         self._lock = threading.Lock()
 
@@ -83,10 +91,16 @@ class Pace:
             self._left.append(now)
             return 0.0
 
-    @property
-    def is_tight(self) -> bool:
-        """Whether the limit is near: then a call that is late may meet another machine's."""
-        return len(self._left) * 2 >= self.calls
+    def gives_up(self, late: float) -> bool:
+        """Whether a reserved time that was missed by so many seconds is given up, as the call may meet another's.
+
+        Where other processes count on the margin no more than that may be missed; a machine that is late again sends
+        all the same.
+        """
+        with self._lock:
+            near = self._shared or len(self._left) * 2 >= self.calls
+            self._gave_up = near and late > (TOO_LATE_SECONDS if self._gave_up else self._late)
+            return self._gave_up
 
 
 _paces: dict[tuple[str, int, float], Pace] = {}
@@ -97,7 +111,7 @@ def pace_of(provider: Provider) -> Pace | None:
     if not provider.rate:
         return None
     key = (provider.alias, provider.rate.calls, provider.rate.seconds)
-    return _paces.setdefault(key, Pace(key[1], key[2]))
+    return _paces.setdefault(key, Pace(key[1], key[2], shared=conf.DRAINS > 1))
 
 
 class Gate:

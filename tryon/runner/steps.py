@@ -31,9 +31,7 @@ from tryon.runner.lanes import Pace
 
 DELIVERIES = 3  # of one finished result whose file is bad
 PAUSE_SECONDS = 1.0  # at least, between two of them
-TOO_LATE_SECONDS = 1.0  # a reserved time that was missed by this is given up: other machines count on it
 WORDS_ONLY = frozenset({Operation.GENERATE_AUDIO})  # nobody makes a sound from a picture
-LEAD_SECONDS = 0.25  # a request with a time of its own is made this long before it leaves
 
 
 class NotSent(ProviderError):
@@ -129,7 +127,7 @@ def _leaving(job: Job) -> Iterator[None]:
 def _leave(job: Job) -> None:
     while (wait := job.send_at - time.time()) > 0 and job.may_send():
         time.sleep(min(wait, 0.5))
-    if job.pace and job.pace.is_tight and time.time() - job.send_at > TOO_LATE_SECONDS:
+    if job.pace and job.pace.gives_up(time.time() - job.send_at):
         raise NotSent("provider_down", "not sent: its time has passed", retryable=True)
     while job.may_send() and job.pace and (wait := job.pace.take()) > 0:
         time.sleep(min(wait, 0.5))
