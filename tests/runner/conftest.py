@@ -59,7 +59,7 @@ def entry(sandbox: Sandbox) -> Callable[..., dict[str, Any]]:
                 "base_url": sandbox.url(name),
                 "allow_private_hosts": True,
                 "rate": FREE,
-                "timeout": 10,
+                "timeout": 60,
                 **SETTINGS.get(name, {}),
                 **options,
             },

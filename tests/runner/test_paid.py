@@ -96,7 +96,7 @@ def test_a_paid_address_is_written_down_before_it_is_fetched(
     tryon_settings(PROVIDERS={"pixelcut": entry("pixelcut")})
     full_disk.refusals = 1000
     (row,) = rows()
-    drain(budget=4.0)
+    drain(stopping=lambda: statuses([row]) == [Status.DELIVERING])
     row.refresh_from_db()
     assert row.status == Status.DELIVERING
     assert [item["url"].startswith("http://127.0.0.1") for item in row.fetching] == [True]
