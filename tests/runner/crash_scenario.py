@@ -91,6 +91,9 @@ def case(sandbox: Any, provider: str, point: str, garment: Any, preset: Any) -> 
     calls, charges = len(sandbox.calls), len(sandbox.charges())
     code = crash(point)
     go_on(row)
+    while sandbox.jobs.live():  # what nobody heard of ends, and is charged, a little later: before the next case
+        time.sleep(0.01)
+        sandbox.jobs.settle()
     entries = list(LedgerEntry.objects.filter(result_id=row.pk))
     storage, folder = result_storage(), f"results/{row.pk.hex}"
     files = storage.listdir(folder)[1] if storage.exists(folder) else []
