@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests import postgres
 from tryon_shop.settings import *  # noqa: F403
@@ -26,11 +27,15 @@ TRYON = {
 }
 Q_CLUSTER = {**Q_CLUSTER, "sync": True}  # noqa: F405 - frozen at import; the worker tests start their own cluster
 
+# Tables are made from the models: carrying out every migration takes ten times as long, in every process. Migrations
+# have tests of their own, and ``tests/conftest.py`` writes down that they are all there.
+_TEST: dict[str, Any] = {"MIGRATE": False}
+DATABASES["default"]["TEST"] = _TEST  # noqa: F405
 if os.environ.get("TEST_DATABASE") == "postgres":
     DATABASES = {
         "default": postgres.settings(
             os.environ.get("PGDATABASE", "test"),
-            TEST={"NAME": f"tryon_tests_{os.getpid()}"},
+            TEST={**_TEST, "NAME": f"tryon_tests_{os.getpid()}"},
             OPTIONS={"options": "-c synchronous_commit=off"},  # nobody pulls the plug of the server here
         )
     }
