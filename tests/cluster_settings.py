@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tests.settings import *  # noqa: F403
 
+# as in the suite: tables come from the models, which is ten times as quick
+MIGRATION_MODULES = dict.fromkeys(["admin", "auth", "contenttypes", "django_q", "sessions", "tryon", "tryon_shop"])
 _ROOT = Path(os.environ["CLUSTER_ROOT"])
 if os.environ.get("CLUSTER_DATABASE"):
     DATABASES["default"]["NAME"] = os.environ["CLUSTER_DATABASE"]  # noqa: F405

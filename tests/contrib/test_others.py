@@ -28,21 +28,27 @@ def apart(settings: str, checks: str, *only: str, **environment: str) -> None:
     assert "skipped" not in done.stdout
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("package", "settings", "checks"),
-    [("oscar", "oscar_settings", "oscar_checks"), ("unfold", "unfold_settings", "unfold_checks")],
-    ids=["django-oscar", "django-unfold"],
-)
-def test_the_real_thing(package: str, settings: str, checks: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        unavailable(f"django-{package} (pip install django-{package})")
-    apart(settings, checks)
+def need(*packages: str) -> None:
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            unavailable(package)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("app", ["easy_thumbnails", "sorl.thumbnail"])
-def test_small_pictures_of_both_libraries_keep_the_mark(app: str) -> None:
-    if importlib.util.find_spec("oscar") is None or importlib.util.find_spec(app.partition(".")[0]) is None:
-        unavailable(f"django-oscar with {app}")
+def test_django_oscar() -> None:
+    """All of it with one of the libraries that make Oscar's small pictures; see below for the others."""
+    need("oscar", "easy_thumbnails")
+    apart("oscar_settings", "oscar_checks", THUMBNAILS="easy_thumbnails")
+
+
+@pytest.mark.slow
+def test_django_unfold() -> None:
+    need("unfold")
+    apart("unfold_settings", "unfold_checks")
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("app", ["sorl.thumbnail", ""], ids=["sorl", "a thumbnailer of the shop's own"])
+def test_small_pictures_keep_the_mark(app: str) -> None:
+    need("oscar", *([app.partition(".")[0]] if app else []))
     apart("oscar_settings", "oscar_checks", "-k", "thumbnails", THUMBNAILS=app)

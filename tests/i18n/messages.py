@@ -8,6 +8,7 @@ language would help nobody.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -52,6 +53,7 @@ class Catalogue:
     def po(self, language: str) -> Path:
         return self.folder / language / "LC_MESSAGES" / "django.po"
 
+    @functools.cache  # noqa: B019 - two for the whole run
     def messages(self) -> dict[Message, list[str]]:
         """Message -> the files it is in."""
         found: dict[Message, list[str]] = {}

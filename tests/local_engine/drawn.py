@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import ParamSpec
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Picture = npt.NDArray[np.uint8]
+P = ParamSpec("P")
 
 GREEN = (30, 140, 90)
 RED = (190, 40, 50)
@@ -32,6 +37,18 @@ def _fill(canvas: Picture, points: list[tuple[float, float]], colour: tuple[int,
     cv2.fillPoly(canvas, [np.round(np.array(points) * 4).astype(np.int32)], colour)
 
 
+def _once(draw: Callable[P, Picture]) -> Callable[P, Picture]:
+    """Every caller has a copy of its own to draw on."""
+    drawn = functools.cache(draw)
+
+    @functools.wraps(draw)
+    def copied(*args: P.args, **kwargs: P.kwargs) -> Picture:
+        return drawn(*args, **kwargs).copy()
+
+    return copied
+
+
+@_once
 def tee(colour: tuple[int, int, int] = GREEN, background: tuple[int, int, int] = (255, 255, 255)) -> Picture:
     """A T-shirt whose corners are in TEE; the inside of the back shows above the front neckline."""
     canvas = _canvas(background)
@@ -45,6 +62,7 @@ def tee(colour: tuple[int, int, int] = GREEN, background: tuple[int, int, int] =
     return _smooth(canvas)
 
 
+@_once
 def trousers(colour: tuple[int, int, int] = BLUE) -> Picture:
     canvas = _canvas((250, 250, 250))
     _fill(canvas, [(210, 60), (390, 60), (415, 260), (400, 740), (318, 740), (300, 290),
@@ -53,12 +71,14 @@ def trousers(colour: tuple[int, int, int] = BLUE) -> Picture:
     return _smooth(canvas)
 
 
+@_once
 def skirt(colour: tuple[int, int, int] = RED) -> Picture:
     canvas = _canvas((250, 250, 250))
     _fill(canvas, [(215, 200), (385, 200), (470, 620), (130, 620)], colour)
     return _smooth(canvas)
 
 
+@_once
 def dress(colour: tuple[int, int, int] = RED) -> Picture:
     """Sleeveless, flared."""
     canvas = _canvas((252, 252, 252))

@@ -28,7 +28,7 @@ def reachable(port: int) -> bool:
 
 @pytest.fixture
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A migrated database and a broker of our own, gone afterwards."""
+    """A database with all tables and a broker of our own, gone afterwards."""
     database, broker = request.param
     variables = {
         **os.environ,
@@ -44,7 +44,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict
     with contextlib.ExitStack() as stack:
         if database == "postgres":
             variables["CLUSTER_DATABASE"] = stack.enter_context(own_database(f"tryon_cluster_{uuid.uuid4().hex[:8]}"))
-        run([sys.executable, "-m", "django", "migrate", "--verbosity", "0"], variables)
+        run([sys.executable, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0"], variables)
         yield variables
 
 

@@ -25,7 +25,7 @@ def run(folder: Path, runs: int, providers: list[str], timeout: float) -> list[d
     variables = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.cluster_settings", "CLUSTER_ROOT": str(folder)}
     variables.pop("TEST_DATABASE", None)
     for command in (
-        ["-m", "django", "migrate", "--verbosity", "0"],
+        ["-m", "django", "migrate", "--run-syncdb", "--verbosity", "0"],
         ["-m", "tests.runner.crash_scenario", str(runs), *providers, "--", *POINTS],
     ):
         done = subprocess.run(
