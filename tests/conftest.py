@@ -37,6 +37,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left_out)
 
 
+# Tests of such a file share something that takes long to make - a client, shots, networks in memory - and run in one
+# process. By the file's name: since pytest 9.2, xdist 3.8 no longer sees the marks of its own --dist loadgroup.
+SHARING = (
+    "tests/api/test_description.py",
+    "tests/api/test_generated_client.py",
+    "tests/i18n/",
+    "tests/local_engine/",
+    "tests/providers/test_documented.py",
+    "tests/providers/test_local.py",
+    "tests/shop/test_drawing.py",
+    "tests/studio/test_fidelity.py",
+    "tests/test_wheel.py",
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class BySharing(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.partition("::")[0] if nodeid.startswith(SHARING) else nodeid
+
+    return BySharing(config, log)
+
+
 def need(path: Path, what: str) -> Path:
     """A path outside the project that tests may use but do not need."""
     if not path.exists():
@@ -135,21 +161,25 @@ def photo_bytes() -> bytes:
 
 
 @functools.cache
-def _picture(width: int, height: int, colour: str, keep_alpha: bool = False) -> Picture:
+def plain_picture(width: int, height: int, colour: str, keep_alpha: bool = False) -> Picture:
     """Through intake once a run: decoding in a child process is not what most tests are about."""
     return intake(jpeg(width, height, colour), limits=picture_limits(keep_alpha=keep_alpha))
 
 
+def garment_of(width: int, height: int, colour: str) -> Picture:
+    return plain_picture(width, height, colour, keep_alpha=True)
+
+
 @pytest.fixture
 def garment(db: None) -> Garment:
-    picture = _picture(500, 600, "#335577", keep_alpha=True)
+    picture = garment_of(500, 600, "#335577")
     return save_garment("1", "", name="Crew tee", category=Category.UPPER, picture=picture)[0]
 
 
 @pytest.fixture
 def preset_model(db: None) -> PresetModel:
     preset = PresetModel(name="Noor", size="M")
-    set_picture(preset, _picture(600, 1000, "#ccbbaa"))
+    set_picture(preset, plain_picture(600, 1000, "#ccbbaa"))
     return preset
 
 
@@ -165,4 +195,4 @@ def consent(shopper: Shopper) -> Consent:
 
 @pytest.fixture
 def photo(shopper: Shopper, consent: Consent) -> ShopperPhoto:
-    return store_photo(shopper, _picture(600, 800, "#8899aa"), consent)
+    return store_photo(shopper, plain_picture(600, 800, "#8899aa"), consent)

@@ -35,7 +35,7 @@ def reachable(port: int) -> bool:
 
 
 def pytest(*args: str, **environment: str) -> int:
-    command = [sys.executable, "-m", "pytest", "-q", "-n", WORKERS, "--dist", "loadgroup", *args]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", WORKERS, *args]
     variables = {**os.environ, **environment}
     # the suite starts hundreds of processes: each would compile all of it again
     variables.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -40,7 +40,7 @@ picture = garment_picture(Path("garment.jpg").read_bytes())
 save_garment("tee", "", name="Tee", category=Category.UPPER, picture=picture)
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
+pytestmark = pytest.mark.slow
 
 
 def run(*command: str | Path, cwd: Path) -> str:

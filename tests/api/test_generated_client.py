@@ -26,8 +26,7 @@ content_type_overrides:
   image/*: application/octet-stream
 """
 
-# one process makes the client for all of these
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("client")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(scope="module")

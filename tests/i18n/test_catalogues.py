@@ -39,7 +39,6 @@ def words(entry: polib.POEntry) -> list[str]:
     return list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]
 
 
-@pytest.mark.xdist_group("messages")  # one process reads all sources for all of these
 @each
 def test_nothing_is_missing_and_nothing_is_left_over(catalogue: Catalogue, language: str) -> None:
     there = {Message(entry.msgid, entry.msgid_plural) for entry in entries(catalogue, language)}

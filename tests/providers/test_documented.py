@@ -24,9 +24,6 @@ from tryon.providers.base import ImageInput, Option, ProviderError
 from tryon.providers.hosted import HostedProvider
 from tryon.testing import GARMENT, JOB, PICTURE, Canned, HostedConformance, Seen, Server, sample, serving
 
-# one process speaks with every adapter for all of these
-pytestmark = pytest.mark.xdist_group("documented")
-
 ROWS = list(csv.DictReader((Path(__file__).parent / "documented.csv").read_text(encoding="utf-8").splitlines()))
 SEEDS = {"pebblely": "000", "pixelcut": "001", "pixelapi": "002", "superstyle": "003", "fashn": "004"}
 SUITES = {label: suite for label, suite in hosted_suites().items() if label in SEEDS}

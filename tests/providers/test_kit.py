@@ -360,7 +360,6 @@ class TestAcme(AcmeSuite):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("wheel")
 def test_an_author_elsewhere_runs_it(tmp_path: Path) -> None:
     """With nothing but the wheel and pytest: no Django project, no plugin, none of our tests."""
     run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, PROJECT], tmp_path)

@@ -25,9 +25,6 @@ cv2 = pytest.importorskip("cv2")
 from benchmarks import fidelity as spoiling  # noqa: E402 - needs OpenCV
 from tryon.studio import measures  # noqa: E402
 
-# one process makes the shots for all of these
-pytestmark = pytest.mark.xdist_group("fidelity")
-
 DEMO = Path(__file__).resolve().parents[2] / "tryon_shop" / "demo_pictures"
 CHOSEN = {"pique-polo-burgundy": "upper", "straight-jeans-mid-blue": "lower"}
 
