@@ -25,7 +25,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("person_name", "garment_name"), first(3, PAIRS))
+@pytest.mark.parametrize(("person_name", "garment_name"), first(2, PAIRS))
 def test_face_and_surroundings_are_identical(
     person_photos: dict[str, bytes], garment_photos: dict[str, bytes], person_name: str, garment_name: str
 ) -> None:
@@ -48,7 +48,7 @@ def test_face_and_surroundings_are_identical(
     assert np.array_equal(done.photo[outside], photo[outside])
 
 
-@pytest.mark.parametrize("name", first(2, ["p01_tank_f", "p15_black_tee", "p03_tank_m2", "p04_full_f"]))
+@pytest.mark.parametrize("name", first(1, ["p01_tank_f", "p15_black_tee", "p03_tank_m2", "p04_full_f"]))
 def test_hands_are_identical(person_photos: dict[str, bytes], name: str) -> None:
     person = persons.analyse(drawn.unpack(person_photos[name]))
     done = dress(person, analyse(drawn.tee(), None, is_worn=False))

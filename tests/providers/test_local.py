@@ -11,6 +11,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from PIL import Image
 
+from tests.conftest import first
 from tests.local_engine.conftest import models, person_photos
 from tests.local_engine.drawn import png, tee, unpack
 from tryon import local_engine
@@ -63,7 +64,7 @@ def test_a_submission_carries_confidence_and_version(models: None, local: LocalP
     assert len(list((local.cache_dir or Path()).glob("*.png"))) == 1, "the cut-out is kept for other processes"
 
 
-@pytest.mark.parametrize(("size", "expected"), [(512, (512, 410)), (2048, (2048, 1638))])
+@pytest.mark.parametrize(("size", "expected"), first(1, [(512, (512, 410)), (2048, (2048, 1638))]))
 def test_a_shot_of_the_size_asked_for(models: None, local: LocalProvider, size: int, expected: tuple[int, int]) -> None:
     picture = _picture(_shot(local, options={"size": size}))
     assert picture.shape[:2] == pytest.approx(expected, abs=2)
