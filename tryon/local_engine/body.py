@@ -195,7 +195,10 @@ class Body:
         """Outward |u| of the arm's axis per axial position, nan where there is no arm."""
         joints, sign = self.person.joints, ARMS[side].sign
         shoulder, elbow, wrist = (joints[i] for i in ARMS[side][:3])
-        chain = [self.frame(p) for p in (shoulder, elbow, wrist, wrist + (wrist - elbow) * 0.45)]
+        # rows run along the shoulders, which need not be square to the spine
+        axes = np.stack([self.down * self.torso, self.across * self.width], 1)
+        points = np.stack([shoulder, elbow, wrist, wrist + (wrist - elbow) * 0.45]) - self.person.shoulder_centre
+        chain = np.linalg.solve(axes, points.T).T
         position = np.full(len(_AXIAL), np.nan)
         for (axial_a, u_a), (axial_b, u_b) in pairwise(chain):
             low, high = sorted((axial_a, axial_b))

@@ -11,7 +11,7 @@ from .bare import old_top, without_top
 from .dressed import Dressed, Invented
 from .fit import Fit
 from .garment import Garment
-from .geometry import polygon_mask, smoothstep
+from .geometry import grid, polygon_mask, smoothstep
 from .imaging import Array, blur, closing, dilate, drop_specks, ellipse, erode, extent, push_pull, to_picture
 from .joints import ARMS, OTHER, SIDES
 from .legs import without_bottom
@@ -20,6 +20,9 @@ from .person import Person, sits, thighs_hang
 from .scene import Scene
 from .shading import exposure, over, paint, photo_light, shadow_of
 from .warp import plan_top
+
+_ROUNDING = 0.035  # of the shoulder width: how far the outline of a shoulder is evened out
+_EDGE = 1.6  # steepness of its edge
 
 
 def dress(person: Person, garment: Garment) -> Dressed:
@@ -50,6 +53,8 @@ def dress_top(person: Person, garment: Garment) -> Dressed:
         layer.alpha *= drop_specks(layer.alpha > 0.2, 0.3)
     if garment.category == "upper" and sits(person):
         _end_at_the_lap(scene, torso)
+    for layer in sleeves:
+        _round_shoulder(scene, torso, layer, fit)
     covered = torso.alpha
     for layer in sleeves:
         covered = np.maximum(covered, layer.alpha)
@@ -99,6 +104,34 @@ def _tuck_behind_torso(scene: Scene, sleeves: list[Layer], fit: Fit) -> None:
         limit = limb.total * 1.2 if wrist_outside or short else limb.to_elbow * 0.8
         behind = 1 - smoothstep(limit * 0.9, limit, layer.v * layer.part.reach)
         layer.alpha *= 1 - torso * behind
+
+
+def _round_shoulder(scene: Scene, torso: Layer, sleeve: Layer, fit: Fit) -> None:
+    """Where the two meet on top of the shoulder, one even outline: no corner stands out and no notch is left."""
+    if sleeve.part.side is None:
+        return
+    x, y = fit.shoulder[OTHER[sleeve.part.side]]
+    radius, sigma = 0.26 * scene.width, _ROUNDING * scene.width
+    rows, columns = (slice(max(0, int(c - radius)), max(0, int(c + radius))) for c in (y, x))
+    box = rows, columns
+    both = np.maximum(torso.alpha[box], sleeve.alpha[box])
+    if both.size == 0 or not both.any():
+        return
+    xs, ys = grid((both.shape[0], both.shape[1]))
+    near = 1 - smoothstep(0.65, 1.0, np.hypot(xs + columns.start - x, ys + rows.start - y) / radius)
+    even = np.clip((blur(both, sigma) - 0.5) * (sigma * _EDGE) + 0.5, 0, 1)
+    wanted = both + (even - both) * near
+    less = wanted / np.maximum(both, 1e-3)
+    added = wanted > both + 0.02
+    if added.any():  # the sleeve's cloth goes on
+        known = (sleeve.alpha[box] > 0.9).astype(np.float32)
+        fill = added & (sleeve.alpha[box] < 0.5)
+        place = np.dstack([sleeve.u[box], sleeve.v[box], np.zeros_like(both)])
+        colour, place = push_pull(sleeve.colour[box], known)[fill], push_pull(place, known)[fill]
+        sleeve.colour[box][fill], sleeve.u[box][fill], sleeve.v[box][fill] = colour, place[:, 0], place[:, 1]
+        sleeve.alpha[box] = np.where(added, wanted, sleeve.alpha[box])
+    for layer in (torso, sleeve):
+        layer.alpha[box] *= np.minimum(less, 1)
 
 
 def _undressed(scene: Scene, garment: Garment, covered: Array, hem: float) -> tuple[Array, Array, Invented, Array]:

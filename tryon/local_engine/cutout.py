@@ -33,6 +33,8 @@ TRANSPARENT_SHARE = 0.05  # of the pixels: from here on the file's own alpha is 
 PLAIN_NOISE = 3.0  # background noise in Lab units up to which a background counts as plain
 BUSY_NOISE = 13.0  # and from which it cannot be told from the garment
 _GRAB_CUT_SIDE = 480
+_LARGEST_SPOT = 0.008  # of a garment's area
+_SPOTTED = 0.08  # share of a garment's inside that looks like the ground, from which it counts as spotted
 
 
 @dataclass(slots=True)
@@ -54,10 +56,12 @@ def cut_out(picture: Array, alpha: Array | None) -> tuple[Array, bool]:
         mask = _tidy((alpha > 127).astype(np.uint8), None)
         return (alpha.astype(np.float32) / 255 * dilate(mask, 2)).astype(np.float32), True
     backdrop = _backdrop(picture)
-    mask = _flood(backdrop) if backdrop.plain else _grab_cut(picture, _flood(backdrop), backdrop)
+    flooded = _flood(backdrop)
+    mask = flooded if backdrop.plain else _with_pale_spots(_grab_cut(picture, flooded, backdrop), flooded, backdrop)
     mask = _without_shadow(mask, backdrop)
-    mask = _open_lateral_gaps(mask, backdrop)
-    mask = _mend_outline(_tidy(mask, backdrop.alike), backdrop)
+    gaps = _gaps_in_shadow(mask, backdrop)
+    mask = _open_lateral_gaps(mask * ~gaps, backdrop)
+    mask = _mend_outline(_tidy(mask, backdrop.alike | gaps), backdrop)
     return _soft_edge(picture, mask, backdrop), backdrop.plain
 
 
@@ -211,24 +215,70 @@ def _grab_cut(picture: Array, mask: Array, backdrop: _Backdrop) -> Array:
     return np.asarray((full > 0.5).astype(np.uint8))
 
 
+def _with_pale_spots(mask: Array, flooded: Array, backdrop: _Backdrop) -> Array:
+    """A garment with spots or checks in the ground's colour gets those back that GrabCut bit out of its outline.
+
+    The flood has them, it does not leak through the lines around them; but it also has shadows, which lie outside.
+    """
+    side = max(mask.shape)
+    core = erode(mask, max(3, int(0.03 * side))) > 0
+    if not core.any() or backdrop.alike[core].mean() < _SPOTTED:
+        return mask
+    quarter = (max(1, mask.shape[0] // 4), max(1, mask.shape[1] // 4))
+    hull = closing(cv2.resize(mask, quarter[::-1], interpolation=cv2.INTER_NEAREST), ellipse(int(0.025 * side) | 1))
+    hull = cv2.resize(hull, (mask.shape[1], mask.shape[0]), interpolation=cv2.INTER_NEAREST) > 0
+    lost = opening((flooded > 0) & (mask == 0), ellipse(int(0.011 * side) | 1))
+    count, labels, stats = components(lost)
+    area, mended = float(mask.sum()), mask.copy()
+    for i in range(1, count):
+        spot = labels == i
+        if stats[i, 4] < _LARGEST_SPOT * area and hull[spot].mean() > 0.4:
+            mended[spot] = 1
+    return closing(mended, ellipse(int(0.011 * side) | 1))
+
+
+def _gaps_in_shadow(mask: Array, backdrop: _Backdrop) -> Array:
+    """bool: tall gaps beside the body where the uneven ground keeps its hue, but is darker than elsewhere."""
+    nothing = np.zeros(mask.shape, bool)
+    core = erode(mask, max(3, int(0.03 * max(mask.shape)))) > 0
+    hue = np.hypot(backdrop.difference[..., 1], backdrop.difference[..., 2])
+    if backdrop.plain or not core.any() or (hue < 12)[core].mean() > 0.05:  # the garment itself has this hue
+        return nothing
+    ground = (hue < np.clip(0.5 * np.percentile(hue[core], 8), 8, 16)) & (mask > 0)
+    gaps = nothing
+    count, labels, stats = components(opening(ground, np.ones((3, 3), np.uint8)))
+    for i in range(1, count):
+        if _like_a_gap(stats[i], mask, 0.13):
+            gaps = gaps | (labels == i)
+    return connected_to(ground | gaps, gaps) if gaps.any() else nothing
+
+
+def _like_a_gap(box: Array, mask: Array, least: float) -> bool:
+    """A region that is tall, narrow and beside the middle; ``least`` of the garment's height."""
+    ys, xs = np.nonzero(mask)
+    left, right, tall = xs.min(), xs.max(), np.ptp(ys)
+    x, _, width, height, size = (int(v) for v in box)
+    lateral = abs(x + width / 2 - (left + right) / 2) > 0.18 * (right - left)
+    upright = height > least * tall and height > 1.6 * width
+    return bool(upright and lateral and 0.0012 * mask.sum() <= size < 0.06 * mask.sum())
+
+
 def _open_lateral_gaps(mask: Array, backdrop: _Backdrop) -> Array:
     """Clear closed background-like holes; on a garment with many pale spots only tall ones beside the body."""
     core = erode(mask, max(3, int(0.03 * max(mask.shape)))) > 0
     if not core.any():
         return mask
-    mask = mask.copy()
     alike = (backdrop.distance < backdrop.threshold * 1.15) & (mask > 0)
-    spotted = alike[core].mean() > 0.08
-    ys, xs = np.nonzero(mask)
-    left, right, tall, area = xs.min(), xs.max(), ys.max() - ys.min(), mask.sum()
+    spotted = alike[core].mean() > _SPOTTED
+    opened, area = mask.copy(), mask.sum()
     count, labels, stats = components(opening(alike, np.ones((3, 3), np.uint8)))
     for i in range(1, count):
-        x, _, width, height, size = (int(v) for v in stats[i])
-        lateral = abs(x + width / 2 - (left + right) / 2) > 0.18 * (right - left)
-        gap_like = height > 0.13 * tall and height > 1.6 * width and lateral and size < 0.06 * area
-        if size >= 0.0012 * area and (gap_like or not spotted):
-            mask[labels == i] = 0
-    return mask
+        if stats[i, 4] < 0.0012 * area:
+            continue
+        # the pale columns of a check are short
+        if not spotted or _like_a_gap(stats[i], mask, 0.3):
+            opened[labels == i] = 0
+    return opened
 
 
 def _mend_outline(mask: Array, backdrop: _Backdrop) -> Array:
