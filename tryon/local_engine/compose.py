@@ -12,7 +12,7 @@ from .dressed import Dressed, Invented
 from .fit import Fit
 from .garment import Garment
 from .geometry import grid, polygon_mask, smoothstep
-from .imaging import Array, blur, closing, dilate, drop_specks, ellipse, erode, extent, push_pull, to_picture
+from .imaging import Array, blur, closing, dilate, drop_specks, ellipse, erode, extent, push_pull, spread, to_picture
 from .joints import ARMS, OTHER, SIDES
 from .legs import without_bottom
 from .mesh import Cloth, Layer, render
@@ -127,7 +127,7 @@ def _round_shoulder(scene: Scene, torso: Layer, sleeve: Layer, fit: Fit) -> None
         known = (sleeve.alpha[box] > 0.9).astype(np.float32)
         fill = added & (sleeve.alpha[box] < 0.5)
         place = np.dstack([sleeve.u[box], sleeve.v[box], np.zeros_like(both)])
-        colour, place = push_pull(sleeve.colour[box], known)[fill], push_pull(place, known)[fill]
+        colour, place = spread(sleeve.colour[box], known)[fill], spread(place, known)[fill]
         sleeve.colour[box][fill], sleeve.u[box][fill], sleeve.v[box][fill] = colour, place[:, 0], place[:, 1]
         sleeve.alpha[box] = np.where(added, wanted, sleeve.alpha[box])
     for layer in (torso, sleeve):
