@@ -26,6 +26,7 @@ _LIMB_POINTS = 40
 _RISE_AT = [0, 0.16, 0.20, 0.24, 0.28, 0.35, 0.45, 0.56, 0.64]
 _RISE = [0.40, 0.32, 0.27, 0.225, 0.20, 0.178, 0.145, 0.10, 0.03]
 _UNEVEN = 0.012
+_NECK_LEANS = 0.06  # farthest that the neck's middle goes with the chin, and strays from where the chin has it
 # half width of a bare arm in shoulder widths: biceps, elbow, the forearm's bulge, wrist
 _ARM_AT = [0, 0.12, 0.30, 0.46, 0.54, 0.63, 0.80, 0.95, 1.06]
 _ARM_HALF = [0.175, 0.168, 0.152, 0.132, 0.127, 0.131, 0.112, 0.090, 0.088]
@@ -215,11 +216,11 @@ class Body:
             neck = np.flatnonzero(self._rows_person[row] & ~self._rows_hair[row] & (np.abs(_U) < 0.36))
             if len(neck) > 8 and _U[neck[-1]] - _U[neck[0]] < 0.62:
                 centres.append((_U[neck[0]] + _U[neck[-1]]) / 2)
-        if len(centres) > 1:
-            return float(np.clip(np.median(centres), -0.12, 0.12))
         head = self.person.head
-        chin_u = 0.0 if head is None else self.frame(head.chin)[1]
-        return float(np.clip(chin_u * 0.6, -0.12, 0.12))
+        usual = 0.0 if head is None else float(np.clip(self.frame(head.chin)[1] * 0.6, -_NECK_LEANS, _NECK_LEANS))
+        if len(centres) > 1:  # hair over one side, or a background like skin, hides where the neck ends
+            return float(np.clip(np.median(centres), usual - _NECK_LEANS, usual + _NECK_LEANS))
+        return usual
 
     def _limb(self, side: str) -> Limb:
         person, arm, width = self.person, ARMS[side], self.width
@@ -271,6 +272,9 @@ def without_arms(person: Person) -> Array:
     if parts is None or zones is None:
         raise ValueError("the person has not been parsed")
     hands = parts.skin & ((zones.hand < 1.35) | (zones.arm < 1.35))
+    for side, zone in zones.arms.items():
+        if (parts.sleeve[side] or 0.0) > 0.6:  # a sleeve beside the hip, in whatever colour
+            hands |= (zone.lower < 0.9) & (zone.lower < zones.leg)
     return opening((person.mask > 0.5) & ~hands, np.ones((3, 3), np.uint8)).astype(np.float32)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -13,12 +15,21 @@ _SKIN, _UPPER, _LOWER = 0, 2, 3  # indices in parsing.CLASSES
 _AXIAL = np.linspace(0.50, 1.75, 90)
 _U = np.linspace(-0.75, 0.75, 61)
 _PRICE = 2.5  # of one step of the line between neighbouring columns
+_SECOND_REACH = 11  # rows by which the second look may move the line
+_TOLD_APART = 3.2  # squared distance of two colours in standard deviations
+_WELL_APART = 9.0
+_RAGGED = 0.05  # axial distance to the line within which each pixel's colour decides
+_SHORT_SLEEVE = 0.6  # of the arm: it does not reach down to the hip
 
 
-def straighten_hem(person: Person, zones: Zones, label: Array, posterior: Array) -> Array:
+def straighten_hem(
+    person: Person, zones: Zones, label: Array, posterior: Array, lab: Array, sleeves: dict[str, float | None]
+) -> Array:
     """One line from side to side parts top and bottom: specks of either class on the other's side change over.
 
-    The line is found by dynamic programming over the columns of the body frame; arms and hands do not count.
+    The line is found by dynamic programming over the columns of the body frame; arms and hands do not count. A second
+    look goes by the clothes' own colours a little above and below the first line, which tell a pale waistband from a
+    white top where the coarse colour model does not. ``sleeves``: lengths as in Parts.
     """
     scale, width, torso = person.scale, person.shoulder_width * person.scale, person.torso * person.scale
     centre = person.shoulder_centre * scale
@@ -31,20 +42,81 @@ def straighten_hem(person: Person, zones: Zones, label: Array, posterior: Array)
     seen = weight.sum(0) > 6
     if seen.sum() < 12 or not (label[cloth] == _LOWER).any():
         return label
-    wrong_above = np.vstack([np.zeros(len(_U)), np.cumsum(weight * low, 0)])
-    total = (weight * (1 - low)).sum(0)
-    wrong_below = total - np.vstack([np.zeros(len(_U)), np.cumsum(weight * (1 - low), 0)])
-    states = _cheapest(wrong_above + wrong_below)
-    line = smooth(np.append(_AXIAL, _AXIAL[-1])[states], 7)
-    found = np.flatnonzero(seen)
-    line[: found[0]], line[found[-1] + 1 :] = line[found[0]], line[found[-1]]
+    states = _cheapest(_costs(weight, low))
+    line = _along_columns(states, seen)
+    colours = cv2.remap(lab, x, y, cv2.INTER_LINEAR).astype(np.float32)
+    telling = _telling_colours(colours, weight > 0.5, np.arange(len(_AXIAL))[:, None] - states[None])
+    if telling is not None:
+        costs = _costs(weight, telling.share_below(colours))
+        far = np.abs(np.arange(len(costs))[:, None] - states[None]) > _SECOND_REACH
+        line = _along_columns(_cheapest(costs + 1e3 * far), seen)
     xs, ys = grid((label.shape[0], label.shape[1]))
     u = ((xs - centre[0]) * person.across[0] + (ys - centre[1]) * person.across[1]) / width
     border = np.interp(u, _U, line)
     trunk = cloth & (np.abs(u) < 0.9)
     below, above = zones.axial > border + 0.015, zones.axial < border - 0.015
+    beside = (label == _UPPER) & below & ~cloth & (zones.axial < border + 0.6)
     label = np.where(trunk & below & (label == _UPPER), _LOWER, label)
-    return np.asarray(np.where(trunk & above & (label == _LOWER), _UPPER, label))
+    label = np.where(trunk & above & (label == _LOWER), _UPPER, label)
+    if telling is not None and telling.apart > _WELL_APART:  # the hem need not be smooth
+        close = trunk & (label != _SKIN) & (np.abs(zones.axial - border) < _RAGGED)
+        label[close] = np.where(telling.share_below(lab[close].astype(np.float32)) > 0.5, _LOWER, _UPPER)
+    # a hip beside the hand of a bare arm is no top, beside a sleeve the colour decides
+    hip = beside & _by_a_bare_arm(zones, sleeves)
+    if telling is not None:
+        hip[beside] |= telling.share_below(lab[beside].astype(np.float32)) > 0.5
+    return np.asarray(np.where(hip, _LOWER, label))
+
+
+def _by_a_bare_arm(zones: Zones, sleeves: dict[str, float | None]) -> Array:
+    near = np.zeros(zones.axial.shape, bool)
+    for side, zone in zones.arms.items():
+        length = sleeves[side]
+        if length is not None and length <= _SHORT_SLEEVE:
+            near |= np.minimum(zone.distance, zone.hand) < 1.6
+    return near
+
+
+def _costs(weight: Array, low: Array) -> Array:
+    """(rows + 1, columns) what is wrong when the border of a column lies above a row; ``low``: share of the bottom."""
+    nothing = np.zeros((1, weight.shape[1]))
+    wrong_above = np.vstack([nothing, np.cumsum(weight * low, 0)])
+    upper = weight * (1 - low)
+    return np.asarray(wrong_above + upper.sum(0) - np.vstack([nothing, np.cumsum(upper, 0)]))
+
+
+def _along_columns(states: Array, seen: Array) -> Array:
+    """Axial position of the border per column, level beyond the columns that show any cloth."""
+    line = smooth(np.append(_AXIAL, _AXIAL[-1])[states], 7)
+    found = np.flatnonzero(seen)
+    line[: found[0]], line[found[-1] + 1 :] = line[found[0]], line[found[-1]]
+    return line
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """The straight border in colour space that best parts top and bottom."""
+
+    direction: Array
+    middle: float
+    apart: float  # squared distance in standard deviations
+
+    def share_below(self, colours: Array) -> Array:
+        """How much each colour belongs to the bottom, 0 to 1."""
+        return np.asarray(1 / (1 + np.exp(-np.clip(colours @ self.direction - self.middle, -8, 8))))
+
+
+def _telling_colours(colours: Array, cloth: Array, below: Array) -> _Telling | None:
+    """From the cloth a little above and below a first border; None where both look alike. ``below``: in rows."""
+    top = colours[cloth & (below > -26) & (below < -6)]
+    bottom = colours[cloth & (below > 6) & (below < 30)]
+    if min(len(top), len(bottom)) < 100:
+        return None
+    spread = (np.cov(top.T) + np.cov(bottom.T)) / 2 + np.diag([60.0, 4.0, 4.0])
+    difference = np.median(bottom, 0) - np.median(top, 0)
+    direction = np.linalg.solve(spread, difference)
+    apart, middle = float(direction @ difference), float(direction @ (np.median(bottom, 0) + np.median(top, 0)) / 2)
+    return _Telling(direction.astype(np.float32), middle, apart) if apart > _TOLD_APART else None
 
 
 def _cheapest(cost: Array) -> Array:

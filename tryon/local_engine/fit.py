@@ -20,6 +20,7 @@ from .person import sits
 EASE = 1.06  # garment chest to body chest
 _WIDEST = 1.13  # how much more a top may be widened that would have to be stretched down
 _TOP_LENGTH = 0.94  # photographed tops look longer than they hang
+_SLEEVED_SHOULDER = 0.555  # |u| of the seam between shoulder and sleeve
 _CHEST_SCALE = (0.93, 1.05)  # limits of the chest's vertical by horizontal scale: a round print stays round
 PICTURE_SIDES = (("L", -1), ("R", 1))  # picture side and its direction
 
@@ -162,7 +163,10 @@ def _shoulder_spread(marks: TopLandmarks, half: float) -> tuple[float, float]:
     else:
         neck_u = float(np.clip(reach["neck"] * half, 0.215, 0.30))
     if marks.sleeves:
-        return neck_u, 0.555
+        # a neck that ends where the sleeves begin leaves the shoulders bare
+        bare = smoothstep(0.72, 0.86, reach["neck"])
+        beside_sleeve = _SLEEVED_SHOULDER - (reach["shoulder"] - reach["neck"]) * half
+        return float(neck_u + bare * max(0.0, beside_sleeve - neck_u)), _SLEEVED_SHOULDER
     return neck_u, float(np.clip(reach["shoulder"] * half * 1.03, neck_u + 0.05, 0.58))
 
 

@@ -7,13 +7,13 @@ import numpy as np
 from .bare import grain
 from .body import mask_reach, without_arms
 from .geometry import grid, interpolate_points, smooth, smooth_points, smoothstep
-from .imaging import Array, blur, connected_to, dilate, ellipse, erode, grow, opening, spread, to_lab
+from .imaging import Array, blur, connected_to, dilate, ellipse, erode, extent, grow, opening, spread, to_lab
 from .joints import LEGS, OTHER, SIDES
 from .mesh import MeshPart, under
 from .scene import Scene
-from .shading import over
 
 _ROWS = 60
+_END = 1.16  # a leg goes on behind the shoe
 _COLUMNS = 11
 _KNEE = 0.5  # place of the knee along a leg whose thigh and shin are given half each; 1 is the ankle
 # half widths of a bare leg in shoulder widths, seen from the front: the calf bulges higher outside than inside
@@ -32,14 +32,18 @@ def without_bottom(
     ``hems``: axial position per wearer's side from which the legs are bare; above it there is only background.
     """
     parts, zones = scene.parts, scene.zones
-    worn = parts.lower | (parts.upper & (zones.axial > start + 0.08) & (zones.arm > 1.2))
+    feet, ankles = _feet(scene)
+    worn = parts.lower | (parts.upper & (zones.axial > start + 0.08) & (zones.arm > 1.2)) | ankles
     margin = max(3, int(0.016 * scene.width))
     old = np.clip(blur(dilate(scene.enlarge(worn) > 0.4, margin).astype(np.float32), 1.2) * 1.4, 0, 1)
-    old *= (1 - np.clip(hands * 1.5, 0, 1)) * (1 - _feet(scene))
+    old *= (1 - np.clip(hands * 1.5, 0, 1)) * (1 - feet)
     skin, shape = _bare_legs(scene, hems)
-    filled = skin * shape[..., None] + scene.background * (1 - shape[..., None])
     need = old * (1 - np.clip(garment, 0, 1)) * (scene.axial > start)
-    return over(canvas, filled + grain(scene) * shape[..., None], need), need * (1 - shape)
+    if (box := extent(need)) is not None:
+        own = shape[box][..., None]
+        filled = skin[box] * own + scene.background[box] * (1 - own) + grain(scene)[box] * own
+        canvas[box] += (filled - canvas[box]) * need[box][..., None]
+    return canvas, need * (1 - shape)
 
 
 def _bare_legs(scene: Scene, hems: dict[str, float]) -> tuple[Array, Array]:
@@ -58,9 +62,9 @@ def _leg(scene: Scene, side: str) -> tuple[Array, Array]:
     """-> (soft shape, light) of one leg from hip to heel."""
     person, width, leg = scene.person, scene.width, LEGS[side]
     hip, knee, ankle = (person.joints[i] for i in leg[:3])
-    along = np.linspace(0, 1.06, _ROWS)
-    corners = np.array([0.0, _KNEE, 1.0, 1.06])
-    centre = interpolate_points(along, corners, np.stack([hip, knee, ankle, ankle + (ankle - knee) * 0.12]))
+    along = np.linspace(0, _END, _ROWS)
+    corners = np.array([0.0, _KNEE, 1.0, _END])
+    centre = interpolate_points(along, corners, np.stack([hip, knee, ankle, ankle + (ankle - knee) * 2 * (_END - 1)]))
     centre = smooth_points(centre, 9, mirror=True)
     tangent = np.gradient(centre, axis=0)
     tangent /= np.hypot(*tangent.T)[:, None] + 1e-6
@@ -111,17 +115,23 @@ def _leg_colour(scene: Scene) -> Array:
     return 0.5 * base + 0.5 * blur(grow(spread(small, source), scene.shape), 0.08 * scene.width)
 
 
-def _feet(scene: Scene) -> Array:
-    """Shoes and bare ankles stay: what lies around the ankle and is not in the colour of the trousers."""
+def _feet(scene: Scene) -> tuple[Array, Array]:
+    """-> (shoes and bare feet, which stay: soft, full size; bare ankles between shoe and old hem: bool, analysis size).
+
+    A foot is what lies around the ankle and is not in the colour of the trousers.
+    """
     person = scene.person
-    if not person.ankles_visible:
-        return np.zeros(scene.shape, np.float32)
     width, shape = scene.width * person.scale, (person.mask.shape[0], person.mask.shape[1])
+    feet, bare, soles = (np.zeros(shape, bool) for _ in range(3))
+    if not person.ankles_visible:
+        return np.zeros(scene.shape, np.float32), bare
     xs, ys = grid(shape)
-    feet = np.zeros(shape, bool)
     ankles = {side: person.joints[leg.ankle] * person.scale for side, leg in LEGS.items()}
     away = {side: np.hypot(xs - x, ys - y) for side, (x, y) in ankles.items()}
     unlike = _unlike_trousers(scene, np.minimum(away["L"], away["R"]) / width)
+    top = max(0, int(min(y for _, y in ankles.values()) - 0.75 * width))
+    like_skin = np.zeros(shape, bool)
+    like_skin[top:] = _skin_in_shade(scene, top) & (person.mask[top:] > 0.5)
     for side, leg in LEGS.items():
         ankle, knee = ankles[side], person.joints[leg.knee] * person.scale
         shin = (ankle - knee) / (np.hypot(*(ankle - knee)) + 1e-6)
@@ -129,8 +139,24 @@ def _feet(scene: Scene) -> Array:
         near = (away[side] < 0.75 * width) & (away[side] <= away[OTHER[side]])
         foot = near & (below > 0.18 * width)
         candidate = near & (below > -0.25 * width) & (unlike > 0)
+        soles |= foot
         feet |= foot | connected_to(candidate | foot, foot)
-    return np.clip(blur(scene.enlarge(feet), 1.0) * 1.4 - 0.2, 0, 1)
+        skin = opening(near & like_skin & (below > -0.35 * width), ellipse(3)) > 0
+        # the shade of the old hem goes with it; a bare foot or a tan boot reaches farther down than an ankle
+        bare |= skin & ~connected_to(skin, foot & (below > 0.26 * width)) & (below < 0.24 * width)
+    feet = connected_to(opening(feet & ~bare, ellipse(5)) > 0, soles)  # without scraps of the old hem
+    return np.clip(blur(scene.enlarge(feet), 1.0) * 1.4 - 0.2, 0, 1), bare
+
+
+def _skin_in_shade(scene: Scene, top: int) -> Array:
+    """Bool, analysis size from row ``top`` on: pixels with the hue of the skin, darker than it shows elsewhere."""
+    lab = to_lab(np.ascontiguousarray(scene.person.small[top:])).astype(np.float32)
+    skin = scene.parts.skin_lab
+    usual = float(np.hypot(*(skin[1:] - 128))) + 1e-6
+    colour = lab[..., 1:] - 128
+    along = colour @ ((skin[1:] - 128) / usual).astype(np.float32)
+    chroma = np.hypot(colour[..., 0], colour[..., 1])
+    return np.asarray((along > 0.9 * chroma) & (chroma > 0.35 * usual) & (lab[..., 0] < 0.85 * skin[0]))
 
 
 def _unlike_trousers(scene: Scene, from_ankle: Array) -> Array:

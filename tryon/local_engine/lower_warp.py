@@ -19,6 +19,8 @@ from .person import Person
 _LEG_ROWS = 26
 _HIP_ROWS = 14
 _HANGING = 0.85  # of the flare of a skirt that was spread out is left when it hangs
+_NARROWEST = 0.59  # axial position of a body's waist
+_WIDEST_FLARE = 0.75  # half widths of the shoulders: pleats that were fanned out for the photo fall together
 
 
 def plan_lower(body: Body, garment: Garment, waist: float) -> list[MeshPart]:
@@ -26,7 +28,10 @@ def plan_lower(body: Body, garment: Garment, waist: float) -> list[MeshPart]:
     marks = garment.bottom
     if marks is None:
         raise ValueError("the garment has no landmarks of trousers or a skirt")
-    mask, at_waist = without_arms(body.person), np.linspace(waist - 0.02, waist + 0.04, 5)
+    mask = without_arms(body.person)
+    at_waist = max(waist, _NARROWEST) + np.linspace(
+        -0.02, 0.04, 5
+    )  # a waist that is raised to cover a slant is no size
     halves = [np.median(_hip_half_widths(body, mask, OTHER[side], sign, at_waist)) for side, sign in PICTURE_SIDES]
     scale = float(sum(halves)) * body.width * 1.03 / marks.waist_width
     if marks.crotch is None:
@@ -56,7 +61,7 @@ def _skirt(body: Body, marks: BottomLandmarks, waist: float, scale: float, mask:
     rows = np.arange(0, len(marks.rows), 2)
     axial = waist + (marks.rows[rows] - marks.rows[0]) / marks.height * length / body.torso
     natural = (marks.sides["R"][rows] - marks.sides["L"][rows]) * scale / 2 / body.width
-    natural = natural[0] + (natural - natural[0]) * _HANGING
+    natural = natural[0] + _WIDEST_FLARE * np.tanh((natural - natural[0]) * _HANGING / _WIDEST_FLARE)
     below = 1 - 0.2 * np.clip(axial - 1.25, 0, 1)
     half = {
         side: np.maximum(

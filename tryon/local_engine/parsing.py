@@ -77,13 +77,13 @@ def parse(person: Person, mesh: Array | None) -> None:
     label = np.where(loose, np.where(neck_skin, 0, 2), label)
     label = _right_the_border(label, lab, skin, seeds, geometry)
     label = bare_chest(person, geometry.zones, label, lab, geometry.neck_zone)
-    label = straighten_hem(person, geometry.zones, label, posterior)
     bare_share = posterior[0] / (posterior[0] + posterior[2] + 1e-6)
+    sleeves = {side: sleeve_worn(person, side, bare_share) for side in ARMS}
+    label = straighten_hem(person, geometry.zones, label, posterior, lab, sleeves)
     person.parts = Parts(
         skin=label == 0, hair=label == 1, upper=label == 2, lower=label == 3, face=face.oval,
         skin_likelihood=skin.likelihood, skin_lab=skin.median,
-        sleeve={side: sleeve_worn(person, side, bare_share) for side in ARMS},
-        hem=hem_worn(person, label, geometry.zones),
+        sleeve=sleeves, hem=hem_worn(person, label, geometry.zones),
     )  # fmt: skip
 
 

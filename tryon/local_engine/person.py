@@ -30,6 +30,7 @@ from .joints import (
     R_HIP,
     R_KNEE,
     R_SHOULDER,
+    LegJoints,
 )
 from .nets import Face, Nets, Pose
 
@@ -37,6 +38,7 @@ SMALLEST_SIDE = 256  # pixels of the photo's shorter side
 SMALLEST_SHOULDERS = 40  # pixels between the shoulder joints
 _CHILDS_HEIGHT = 20.5  # nose to ankles by eyes to mouth: adults about 25, ten years about 21, six years about 18
 _CHILDS_FACE = 0.41  # eyes to mouth by half the trunk or 0.7 of the shoulders, the larger: adults up to 0.39
+_NEARLY_TO_THE_KNEE = 0.9  # of the thigh: the pose network sees knees a little above where they are, out of the frame
 _ONE_COLOUR = 4  # of 255, in each channel
 ANALYSIS_SIDE = 512  # long side of the crop used for matte and body parts
 
@@ -55,12 +57,12 @@ class ArmZone:
     def distance(self) -> Array:
         return np.minimum(self.upper, self.lower)
 
-    def along(self, elbow_at: float) -> Array:
+    def along(self, elbow_at: float, with_hand: bool = True) -> Array:
         """Position along the arm: 0 at the shoulder, 1 at the wrist, 1.05 on the hand."""
         on_arm = np.where(
             self.upper < self.lower, self.upper_along * elbow_at, elbow_at + self.lower_along * (1 - elbow_at)
         )
-        return np.where(self.hand < self.distance, 1.05, on_arm)
+        return np.where(self.hand < self.distance, 1.05, on_arm) if with_hand else on_arm
 
 
 @dataclass(slots=True)
@@ -128,6 +130,7 @@ class Person:
     torso_profile: tuple[Array, Array] | None = None  # drawn only: axial positions, half widths in shoulder widths
     hips_visible: bool = False
     knees_visible: bool = False
+    thighs_visible: bool = False  # down to the knees, or nearly
     ankles_visible: bool = False
 
     @property
@@ -213,6 +216,8 @@ def locate(
     visible = person.visibility
     person.hips_visible = bool(min(visible[L_HIP], visible[R_HIP]) > 0.3 and hips[1] < height * 0.99)
     person.knees_visible = bool(min(visible[L_KNEE], visible[R_KNEE]) > 0.3)
+    seen = min(_share_of_thigh(person, leg, height) for leg in LEGS.values())
+    person.thighs_visible = person.knees_visible or (person.hips_visible and seen > _NEARLY_TO_THE_KNEE)
     person.ankles_visible = bool(min(visible[L_ANKLE], visible[R_ANKLE]) > 0.25)
     if (
         strict
@@ -254,6 +259,12 @@ def has_childs_proportions(person: Person, face: Face) -> bool:
 def sits(person: Person) -> bool:
     """Hips and knees are seen and a thigh does not hang down."""
     return person.hips_visible and person.knees_visible and not thighs_hang(person)
+
+
+def _share_of_thigh(person: Person, leg: LegJoints, height: int) -> float:
+    """How much of the way from hip to knee is above the frame's lower edge."""
+    hip, knee = person.joints[leg.hip, 1], person.joints[leg.knee, 1]
+    return float((height - hip) / max(1.0, knee - hip))
 
 
 def thighs_hang(person: Person) -> bool:

@@ -123,6 +123,18 @@ class Scene:
         filled = push_pull(resize(self.person.picture, half), away.astype(np.float32))
         return resize(filled, self.shape)
 
+    def long_sleeves(self, within: float) -> Array:
+        """Bool, analysis size: sleeves worn now that reach down beside the hips, whatever their colour was read as.
+
+        ``within``: farthest from the arm's axis, in radii.
+        """
+        found = np.zeros(self.zones.arm.shape, bool)
+        for side in SIDES:
+            sleeve, zone = self.sleeve_worn(side), self.zones.arms[side]
+            if sleeve > 0.6:
+                found |= (zone.distance < within) & (self.along_arm(side, with_hand=False) < sleeve + 0.04)
+        return np.asarray(found & (self.parts.upper | self.parts.lower))
+
     @cached_property
     def colours(self) -> SkinColours:
         return SkinColours(self)
@@ -132,9 +144,9 @@ class Scene:
         limb = self.body.arms[side]
         return limb.to_elbow / limb.total
 
-    def along_arm(self, side: str) -> Array:
+    def along_arm(self, side: str, with_hand: bool = True) -> Array:
         """Position along the arm, analysis size: 0 shoulder, 1 wrist, 1.05 hand."""
-        return self.zones.arms[side].along(self.arm_share(side))
+        return self.zones.arms[side].along(self.arm_share(side), with_hand)
 
     def arm_zone(self, side: str) -> ArmZone:
         return self.zones.arms[side]
