@@ -29,9 +29,8 @@ def plan_lower(body: Body, garment: Garment, waist: float) -> list[MeshPart]:
     if marks is None:
         raise ValueError("the garment has no landmarks of trousers or a skirt")
     mask = without_arms(body.person)
-    at_waist = max(waist, _NARROWEST) + np.linspace(
-        -0.02, 0.04, 5
-    )  # a waist that is raised to cover a slant is no size
+    # a waist that is raised to cover a slanting hem does not tell the size
+    at_waist = max(waist, _NARROWEST) + np.linspace(-0.02, 0.04, 5)
     halves = [np.median(_hip_half_widths(body, mask, OTHER[side], sign, at_waist)) for side, sign in PICTURE_SIDES]
     scale = float(sum(halves)) * body.width * 1.03 / marks.waist_width
     if marks.crotch is None:
