@@ -24,7 +24,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connections
 
-from tests.conftest import _picture
+from tests.conftest import plain_picture
 from tests.providers.fakes import InstantProvider, JobProvider
 from tryon import admission, feedback, retention, sharing
 from tryon.choices import Operation, Status
@@ -96,7 +96,7 @@ def place(tryon_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch) 
 def begin(erased: bool, garment: Garment, dice: random.Random) -> Case:
     shopper = Shopper.objects.create()
     consent = give_consent(shopper, current_notice().version, channel="web")
-    photo = admission.store_photo(shopper, _picture(600, 800, "#8899aa"), consent)
+    photo = admission.store_photo(shopper, plain_picture(600, 800, "#8899aa"), consent)
     for number in range(dice.randint(1, 2)):
         admission.request(admission.Demand(shopper, garment, photo=photo, idempotency_key=f"first {number}"))
     return Case(shopper, consent, photo, erased)
@@ -109,7 +109,7 @@ def restless(case: Case, garment: Garment, dice: random.Random) -> None:
         try:
             deed = dice.choice(["upload", "ask", "share", "judge"])
             if deed == "upload":
-                admission.store_photo(case.shopper, _picture(600, 800, "#8899aa"), case.consent)
+                admission.store_photo(case.shopper, plain_picture(600, 800, "#8899aa"), case.consent)
             elif deed == "ask":
                 key = f"again {number}"
                 admission.request(admission.Demand(case.shopper, garment, photo=case.photo, idempotency_key=key))

@@ -9,10 +9,10 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
+from tests.conftest import garment_of, plain_picture
 from tests.providers.fakes import InstantProvider, jpeg
 from tryon.choices import Category, Operation, Status
-from tryon.garments import garment_picture, picture_limits, set_picture
-from tryon.images.intake import intake
+from tryon.garments import set_picture
 from tryon.models import LIVE, Garment, PresetModel, TryOnOutput, TryOnResult
 from tryon.providers.base import Output
 from tryon.runner.delivery import deliver, outputs_of
@@ -60,7 +60,7 @@ def staff(login: Callable[..., Client], instant: None) -> Client:
 @pytest.fixture
 def make_garment(db: None) -> Callable[..., Garment]:
     """Garments that share one picture file: making a hundred takes a moment."""
-    picture = garment_picture(jpeg(600, 700, "#335577"))
+    picture = garment_of(600, 700, "#335577")
     first = Garment(product_ref="first", name="First", category=Category.UPPER.value)
     set_picture(first, picture)
     files = {name: getattr(first, name) for name in ("image", "thumb", "width", "height", "sha256")}
@@ -76,7 +76,7 @@ def make_garment(db: None) -> Callable[..., Garment]:
 @pytest.fixture
 def other_model(db: None) -> PresetModel:
     preset = PresetModel(name="Ines", size="XL", skin_tone="dark", position=1)
-    set_picture(preset, intake(jpeg(600, 1000, "#664433"), limits=picture_limits()))
+    set_picture(preset, plain_picture(600, 1000, "#664433"))
     return preset
 
 

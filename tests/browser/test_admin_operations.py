@@ -26,11 +26,14 @@ LEDGER = "/admin/tryon/ledgerentry/"
 
 
 @pytest.fixture
-def office(settings: Any, shop: None, tryon_settings: Any, garment: Any, preset_model: Any) -> None:
-    """A shop with sixty days of usage, a provider that is in trouble, and calls of unknown outcome."""
+def office(
+    settings: Any, shop: None, tryon_settings: Any, garment: Any, preset_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shop with a month of usage, a provider that is in trouble, and calls of unknown outcome."""
     settings.ROOT_URLCONF = "tests.admin.sites"
     tryon_settings(PROVIDERS={"bank": BANKED}, CAPS={"shop": {"day": 12}})
     User.objects.create_superuser("mara", "mara@example.com", "secret")
+    monkeypatch.setattr(usage, "DAYS", 31)
     usage.invent()
     ProviderAccount.objects.create(
         alias="bank", failures=2, last_error="HTTP 503", last_error_at=timezone.now(), drift=Decimal(3)

@@ -13,11 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.conftest import first
+from tests.conftest import first, garment_of, plain_picture
 from tests.providers.fakes import InstantProvider, jpeg
 from tryon.choices import Category, Operation, Status
-from tryon.garments import garment_picture, picture_limits, save_garment, set_picture
-from tryon.images.intake import intake
+from tryon.garments import save_garment, set_picture
 from tryon.models import Batch, Garment, PresetModel, TryOnOutput, TryOnResult
 from tryon.providers.base import Output
 from tryon.runner.delivery import deliver, outputs_of
@@ -47,10 +46,10 @@ def office(settings: Any, shop: None) -> None:
     settings.ROOT_URLCONF = "tests.admin.sites"
     User.objects.create_superuser("mara", "mara@example.com", "secret")
     for number, colour in enumerate(["#335577", "#773355", "#557733"], start=1):
-        picture = garment_picture(jpeg(500 + number, 700, colour))
+        picture = garment_of(500 + number, 700, colour)
         save_garment(str(number), "", name=f"Tee {number}", category=Category.UPPER, picture=picture)
     for name in ("Noor", "Ines"):
-        set_picture(PresetModel(name=name, size="M"), intake(jpeg(600, 1000), limits=picture_limits()))
+        set_picture(PresetModel(name=name, size="M"), plain_picture(600, 1000, "#998877"))
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from django.core.files.base import ContentFile
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.test_admin_shots import GARMENTS, RULES, choose, make_output, make_shots, sign_in
+from tests.conftest import garment_of, plain_picture
 from tests.providers.fakes import jpeg
 from tryon.admin import publish
 from tryon.choices import Category, Status
-from tryon.garments import garment_picture, picture_limits, save_garment, set_picture
-from tryon.images.intake import intake
+from tryon.garments import save_garment, set_picture
 from tryon.models import Batch, Garment, LedgerEntry, PresetModel, TryOnOutput
 from tryon.sandbox import FAST, Sandbox
 from tryon_shop import demo as demo_contents
@@ -35,7 +35,7 @@ def office(settings: Any, shop: None, tryon_settings: Callable[..., None]) -> No
     tryon_settings(CATALOG="tryon_shop.catalog.ShopCatalog")
     User.objects.create_superuser("mara", "mara@example.com", "secret")
     for name in ("Noor", "Ines"):
-        set_picture(PresetModel(name=name, size="M"), intake(jpeg(600, 1000), limits=picture_limits()))
+        set_picture(PresetModel(name=name, size="M"), plain_picture(600, 1000, "#998877"))
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def stock() -> None:
     colour = ProductColour(key="ink", name="Ink", swatch="#112233")
     colour.product = Product.objects.create(slug="tee", name="Tee", category="upper", price=10, sizes="S,M")
     colour.picture.save("tee.jpg", ContentFile(jpeg(200, 250)))
-    picture = garment_picture(jpeg(600, 750, "#335577"))
+    picture = garment_of(600, 750, "#335577")
     save_garment("tee", "Ink", name="Tee", category=Category.UPPER, picture=picture)
 
 

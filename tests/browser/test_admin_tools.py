@@ -15,10 +15,11 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.test_admin_shots import RULES, looks
+from tests.conftest import garment_of
 from tests.providers.fakes import InstantProvider, jpeg
 from tests.studio.test_tools import ToolProvider
 from tryon.choices import Category, Operation, Status
-from tryon.garments import garment_picture, save_garment
+from tryon.garments import save_garment
 from tryon.models import Batch, BlindPick, Garment, Review, TryOnOutput, TryOnResult
 from tryon.providers.base import Output
 from tryon.runner.delivery import deliver, outputs_of
@@ -30,7 +31,7 @@ def office(settings: Any, shop: None, tryon_settings: Callable[..., None]) -> Ga
     tryon_settings(PROVIDERS={"toolbox": {"BACKEND": "tests.studio.test_tools.ToolProvider"}})
     ToolProvider.seen = []
     User.objects.create_superuser("mara", "mara@example.com", "secret")
-    picture = garment_picture(jpeg(500, 700, "#335577"))
+    picture = garment_of(500, 700, "#335577")
     return save_garment("1", "", name="Crew tee", category=Category.UPPER, picture=picture)[0]
 
 
@@ -53,9 +54,7 @@ def sign_in(page: Page, root: str) -> None:
 def comparison(office: Garment) -> Batch:
     """Two garments, each by three providers."""
     batch = Batch.objects.create(name="Autumn", operation="model_shot", blind=True, status="done")
-    second, _ = save_garment(
-        "2", "", name="Polo", category=Category.UPPER, picture=garment_picture(jpeg(500, 700, "#773355"))
-    )
+    second, _ = save_garment("2", "", name="Polo", category=Category.UPPER, picture=garment_of(500, 700, "#773355"))
     now = timezone.now()
     for garment in (office, second):
         for provider, colour in (("fashn", "#884422"), ("pixelcut", "#228844"), ("kling", "#224488")):

@@ -12,9 +12,10 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.conftest import Complaints
 from tests.browser.dialog import RESULT_TIMEOUT, agree, choose, create, expect_result, on_model, open_dialog, upload
-from tests.providers.fakes import SlowProvider, jpeg
+from tests.conftest import garment_of
+from tests.providers.fakes import SlowProvider
 from tryon.choices import Category
-from tryon.garments import garment_picture, save_garment
+from tryon.garments import save_garment
 from tryon.models import ProviderAccount, TryOnResult
 
 POLICY = (
@@ -38,7 +39,7 @@ def test_no_page_breaks_the_policy(
             policies[answer.url] = answer.headers.get("content-security-policy")
 
     page.context.on("response", note)
-    picture = garment_picture(jpeg(500, 600, "#222244"))
+    picture = garment_of(500, 600, "#222244")
     save_garment("1", "Ink", name="Crew tee", category=Category.UPPER, picture=picture)
     url = live_server.url
 

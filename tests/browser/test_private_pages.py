@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.browser.test_widget_access import NARROW, WIDE, check, see, sights
+from tests.browser.test_widget_access import NARROW, check, see, sights
 from tests.storefront.conftest import a_result, add_output, browser_of
 from tryon import sharing
 from tryon.identity import COOKIE
@@ -46,7 +46,7 @@ def addresses(made: TryOnResult) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("width", "scheme", "language"), sights((WIDE, "light", "en"), (NARROW, "dark", "ar")))
+@pytest.mark.parametrize(("width", "scheme", "language"), sights((NARROW, "dark", "ar")))
 def test_everybody_can_use_them(
     live_server: LiveServer, page: Page, known: None, made: TryOnResult, scheme: str, language: str, width: int
 ) -> None:

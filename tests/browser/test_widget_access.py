@@ -13,9 +13,10 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.dialog import RESULT_TIMEOUT, agree, choose, open_dialog, upload
 from tests.browser.pictures import photograph
-from tests.providers.fakes import SlowProvider, jpeg, setting
+from tests.conftest import garment_of
+from tests.providers.fakes import SlowProvider, setting
 from tryon.choices import Category
-from tryon.garments import garment_picture, save_garment
+from tryon.garments import save_garment
 from tryon.models import Garment, PresetModel
 
 pytestmark = pytest.mark.usefixtures("shop", "garment", "preset_model", "complaints")
@@ -85,7 +86,7 @@ def test_every_state_of_the_widget(
     scheme: str,
     language: str,
 ) -> None:
-    picture = garment_picture(jpeg(500, 600, "#222244"))
+    picture = garment_of(500, 600, "#222244")
     save_garment("1", "Ink", name="Crew tee", category=Category.UPPER, picture=picture)
     see(page, live_server.url, width, scheme, language)
 

@@ -24,9 +24,10 @@ from tests.browser.dialog import (
     until,
     upload,
 )
+from tests.conftest import garment_of
 from tests.providers.fakes import SlowProvider, jpeg, setting
 from tryon.choices import Category
-from tryon.garments import garment_picture, save_garment
+from tryon.garments import save_garment
 from tryon.models import Feedback, FunnelCount, Garment, PresetModel, ShareLink, ShopperPhoto, TryOnResult
 from tryon.providers import get_provider
 from tryon.providers.base import CallStyle
@@ -37,14 +38,14 @@ pytestmark = pytest.mark.usefixtures("shop", "garment", "complaints")
 @pytest.fixture
 def ink(garment: Garment) -> Garment:
     """The same product in another colour."""
-    picture = garment_picture(jpeg(500, 600, "#222244"))
+    picture = garment_of(500, 600, "#222244")
     return save_garment("1", "Ink", name="Crew tee", category=Category.UPPER, picture=picture)[0]
 
 
 @pytest.fixture
 def shirt(garment: Garment) -> Garment:
     """Another product."""
-    picture = garment_picture(jpeg(500, 600, "#775533"))
+    picture = garment_of(500, 600, "#775533")
     return save_garment("2", "", name="Shirt", category=Category.UPPER, picture=picture)[0]
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import first
 from tests.providers.suites import hosted_suites
 from tryon.providers.base import ProviderError, Submission, Update
 from tryon.testing import JOB, Canned, HostedConformance, Server
@@ -65,14 +66,17 @@ statuses = st.sampled_from([200, 200, 200, 202, 400, 401, 402, 403, 404, 409, 41
 
 
 @pytest.mark.parametrize("suite", hosted_suites().values(), ids=hosted_suites())
-@settings(
-    max_examples=80,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(body=answers, status=statuses)
-def test_any_answer(suite: HostedConformance, body: Any, status: int, server: Server) -> None:
+@pytest.mark.parametrize("examples", first(1, [30, 300]))
+def test_any_answer(suite: HostedConformance, server: Server, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @given(body=answers, status=statuses)
+    def answered(body: Any, status: int) -> None:
+        judge(suite, server, body, status)
+
+    answered()
+
+
+def judge(suite: HostedConformance, server: Server, body: Any, status: int) -> None:
     provider = suite.make(server, timeout=5)
     operation = next(iter(provider.capabilities))
     request = suite.minimal(provider, operation)

@@ -100,11 +100,11 @@ def test_a_provider_outside_the_consent_gets_nothing(
     tryon_settings: Callable[..., None], sandbox: Sandbox, entry: Entry, shopper: Shopper, garment: Garment,
     dead_port: str,
 ) -> None:  # fmt: skip
-    from tests.conftest import _picture
+    from tests.conftest import plain_picture
 
     tryon_settings(PROVIDERS={"fashn": entry("fashn", base_url=dead_port)})
     consent = give_consent(shopper, current_notice().version, channel="web")
-    photo = admission.store_photo(shopper, _picture(600, 800, "#8899aa"), consent)
+    photo = admission.store_photo(shopper, plain_picture(600, 800, "#8899aa"), consent)
     row = admission.request(admission.Demand(shopper, garment, photo=photo)).result
     tryon_settings(PROVIDERS={"fashn": entry("fashn", base_url=dead_port), "pixelapi": entry("pixelapi")})
     drain()
