@@ -79,7 +79,7 @@ class Scripted(ProviderConformance):
 
     def make(self, server: Server, version: str = TODAY, **settings: Any) -> HostedProvider:
         """A provider that speaks ``version`` of the API to ``server``."""
-        base = {"api_key": self.key, "base_url": server.url, "allow_private_hosts": True, "timeout": 3}
+        base = {"api_key": self.key, "base_url": server.url, "allow_private_hosts": True, "timeout": 30}
         return self.backend("conformance", **{**base, "api_version": version, **settings})
 
     def provider(self, **settings: Any) -> HostedProvider:
