@@ -13,6 +13,7 @@ from .imaging import Array, Shape, blur, closing, dilate, drop_specks, ellipse, 
 from .joints import SIDES
 from .mesh import MeshPart, under
 from .parsing import without_specks
+from .person import LONG_SLEEVE
 from .scene import Scene
 from .shading import over
 
@@ -30,12 +31,12 @@ def old_top(scene: Scene) -> Array:
     for side in SIDES:
         sleeve, zone = scene.sleeve_worn(side), scene.arm_zone(side)
         along, nearest = scene.along_arm(side), np.minimum(zone.distance, zone.hand)
-        if sleeve <= 0.6 and parts.hem is not None:  # what is beside the hip can't be the sleeve of this arm
+        if sleeve <= LONG_SLEEVE and parts.hem is not None:  # what is beside the hip can't be the sleeve of this arm
             worn &= ~((zones.axial > parts.hem + 0.08) & (nearest < 1.6))
         if sleeve <= 0.02:
             upper_half = (zone.upper < 1.15) & (zone.upper_along > 0.35)
             worn &= ~(((np.minimum(zone.lower, zone.hand) < 1.2) | upper_half) & (parts.skin_likelihood > 0.05))
-        if sleeve > 0.6:  # long sleeves in the colour of the trousers
+        if sleeve > LONG_SLEEVE:  # long sleeves in the colour of the trousers
             on_arm = (nearest < 1.3) & (nearest < 0.9 * zones.leg)
             like_trousers = parts.lower & on_arm & (along < sleeve + 0.08) & beside
             worn |= like_trousers & (parts.skin_likelihood < 0.35)
@@ -60,7 +61,7 @@ def without_top(scene: Scene, canvas: Array, garment: Array, old: Array, hem: fl
     """Remove the old top where the new garment does not cover it; changes ``canvas``."""
     # below a short new hem the old top stays, like a layer underneath
     kept = (scene.axial > hem - 0.02) & (scene.lateral < 0.55) & (scene.arm > 1.0)
-    if max(scene.sleeve_worn(side) for side in SIDES) > 0.6:  # a wide cuff beside the hip is no layer underneath
+    if max(scene.sleeve_worn(side) for side in SIDES) > LONG_SLEEVE:  # a wide cuff beside the hip is no layer
         kept &= (scene.arm > 1.7) | (scene.leg < 0.9)
     here = np.clip(blur(dilate(scene.person.matte > 0.1, 2).astype(np.float32), 1.0), 0, 1)
     removed = np.clip(old * 1.35, 0, 1) * ~kept * here

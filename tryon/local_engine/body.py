@@ -15,7 +15,7 @@ import numpy as np
 from .geometry import interpolate_points, smooth, smooth_points, smoothstep, unit
 from .imaging import Array, opening
 from .joints import ARMS, L_ANKLE, L_HIP, L_KNEE, R_ANKLE, R_HIP, R_KNEE, SIDES
-from .person import Person, thighs_hang
+from .person import LONG_SLEEVE, Person, thighs_hang
 
 _AXIAL = np.linspace(-0.4, 2.0, 361)
 _U = np.linspace(-1.4, 1.4, 281)
@@ -273,7 +273,7 @@ def without_arms(person: Person) -> Array:
         raise ValueError("the person has not been parsed")
     hands = parts.skin & ((zones.hand < 1.35) | (zones.arm < 1.35))
     for side, zone in zones.arms.items():
-        if (parts.sleeve[side] or 0.0) > 0.6:  # a sleeve beside the hip, in whatever colour
+        if (parts.sleeve[side] or 0.0) > LONG_SLEEVE:  # a sleeve beside the hip, in whatever colour
             hands |= (zone.lower < 0.9) & (zone.lower < zones.leg)
     return opening((person.mask > 0.5) & ~hands, np.ones((3, 3), np.uint8)).astype(np.float32)
 

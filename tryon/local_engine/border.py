@@ -9,7 +9,7 @@ import numpy as np
 
 from .geometry import grid, smooth
 from .imaging import Array, blur, connected_to, magnitude
-from .person import Person, Zones
+from .person import LONG_SLEEVE, Person, Zones
 
 _SKIN, _UPPER, _LOWER = 0, 2, 3  # indices in parsing.CLASSES
 _AXIAL = np.linspace(0.50, 1.75, 90)
@@ -19,7 +19,6 @@ _SECOND_REACH = 11  # rows by which the second look may move the line
 _TOLD_APART = 3.2  # squared distance of two colours in standard deviations
 _WELL_APART = 9.0
 _RAGGED = 0.05  # axial distance to the line within which each pixel's colour decides
-_SHORT_SLEEVE = 0.6  # of the arm: it does not reach down to the hip
 
 
 def straighten_hem(
@@ -72,7 +71,7 @@ def _by_a_bare_arm(zones: Zones, sleeves: dict[str, float | None]) -> Array:
     near = np.zeros(zones.axial.shape, bool)
     for side, zone in zones.arms.items():
         length = sleeves[side]
-        if length is not None and length <= _SHORT_SLEEVE:
+        if length is not None and length <= LONG_SLEEVE:
             near |= np.minimum(zone.distance, zone.hand) < 1.6
     return near
 

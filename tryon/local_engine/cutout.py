@@ -34,6 +34,7 @@ PLAIN_NOISE = 3.0  # background noise in Lab units up to which a background coun
 BUSY_NOISE = 13.0  # and from which it cannot be told from the garment
 _GRAB_CUT_SIDE = 480
 _LARGEST_SPOT = 0.008  # of a garment's area
+_SMALLEST_GAP = 0.0012  # of a garment's area
 _SPOTTED = 0.08  # share of a garment's inside that looks like the ground, from which it counts as spotted
 
 
@@ -68,7 +69,7 @@ def cut_out(picture: Array, alpha: Array | None) -> tuple[Array, bool]:
 def _soft_edge(picture: Array, mask: Array, backdrop: _Backdrop) -> Array:
     """float32 alpha: the outline without its pixel noise, about two pixels soft."""
     side = max(mask.shape)
-    core = erode(mask, max(3, int(0.03 * side))) > 0
+    core = _core(mask)
     spotted = bool(core.any()) and float((backdrop.distance < backdrop.threshold * 1.3)[core].mean()) > 0.04
     mask = _without_rim(mask, backdrop, core)
     if spotted:  # pale spots at the edge keep a rim of ground that dark ones do not
@@ -173,7 +174,7 @@ def _flood(backdrop: _Backdrop) -> Array:
 def _without_shadow(mask: Array, backdrop: _Backdrop) -> Array:
     """Remove the soft shadow on the ground: the ground's hue, darker, connected to the outside."""
     side = max(mask.shape)
-    core = erode(mask, max(3, int(0.03 * side))) > 0
+    core = _core(mask)
     if not core.any():
         return mask
     difference = backdrop.difference
@@ -215,13 +216,18 @@ def _grab_cut(picture: Array, mask: Array, backdrop: _Backdrop) -> Array:
     return np.asarray((full > 0.5).astype(np.uint8))
 
 
+def _core(mask: Array) -> Array:
+    """bool: the garment well inside its outline, whose colours are surely its own."""
+    return np.asarray(erode(mask, max(3, int(0.03 * max(mask.shape)))) > 0)
+
+
 def _with_pale_spots(mask: Array, flooded: Array, backdrop: _Backdrop) -> Array:
     """A garment with spots or checks in the ground's colour gets those back that GrabCut bit out of its outline.
 
     The flood has them, it does not leak through the lines around them; but it also has shadows, which lie outside.
     """
     side = max(mask.shape)
-    core = erode(mask, max(3, int(0.03 * side))) > 0
+    core = _core(mask)
     if not core.any() or backdrop.alike[core].mean() < _SPOTTED:
         return mask
     quarter = (max(1, mask.shape[0] // 4), max(1, mask.shape[1] // 4))
@@ -240,50 +246,46 @@ def _with_pale_spots(mask: Array, flooded: Array, backdrop: _Backdrop) -> Array:
 def _gaps_in_shadow(mask: Array, backdrop: _Backdrop) -> Array:
     """bool: tall gaps beside the body where the uneven ground keeps its hue, but is darker than elsewhere."""
     nothing = np.zeros(mask.shape, bool)
-    core = erode(mask, max(3, int(0.03 * max(mask.shape)))) > 0
+    core = _core(mask)
     hue = np.hypot(backdrop.difference[..., 1], backdrop.difference[..., 2])
     if backdrop.plain or not core.any() or (hue < 12)[core].mean() > 0.05:  # the garment itself has this hue
         return nothing
     ground = (hue < np.clip(0.5 * np.percentile(hue[core], 8), 8, 16)) & (mask > 0)
-    gaps = nothing
-    count, labels, stats = components(opening(ground, np.ones((3, 3), np.uint8)))
-    for i in range(1, count):
-        if _like_a_gap(stats[i], mask, 0.13):
-            gaps = gaps | (labels == i)
+    _, labels, stats = components(opening(ground, np.ones((3, 3), np.uint8)))
+    gaps = _like_gaps(stats, mask, 0.13)[labels]
     return connected_to(ground | gaps, gaps) if gaps.any() else nothing
 
 
-def _like_a_gap(box: Array, mask: Array, least: float) -> bool:
-    """A region that is tall, narrow and beside the middle; ``least`` of the garment's height."""
+def _like_gaps(stats: Array, mask: Array, least: float) -> Array:
+    """bool per component: it is tall, narrow and beside the middle; ``least`` of the garment's height."""
     ys, xs = np.nonzero(mask)
-    left, right, tall = xs.min(), xs.max(), np.ptp(ys)
-    x, _, width, height, size = (int(v) for v in box)
-    lateral = abs(x + width / 2 - (left + right) / 2) > 0.18 * (right - left)
-    upright = height > least * tall and height > 1.6 * width
-    return bool(upright and lateral and 0.0012 * mask.sum() <= size < 0.06 * mask.sum())
+    left, right, tall, area = xs.min(), xs.max(), np.ptp(ys), float(mask.sum())
+    x, _, width, height, size = stats[:, :5].T
+    lateral = np.abs(x + width / 2 - (left + right) / 2) > 0.18 * (right - left)
+    upright = (height > least * tall) & (height > 1.6 * width)
+    found = upright & lateral & (size >= _SMALLEST_GAP * area) & (size < 0.06 * area)
+    found[0] = False  # what lies around
+    return np.asarray(found)
 
 
 def _open_lateral_gaps(mask: Array, backdrop: _Backdrop) -> Array:
     """Clear closed background-like holes; on a garment with many pale spots only tall ones beside the body."""
-    core = erode(mask, max(3, int(0.03 * max(mask.shape)))) > 0
+    core = _core(mask)
     if not core.any():
         return mask
     alike = (backdrop.distance < backdrop.threshold * 1.15) & (mask > 0)
-    spotted = alike[core].mean() > _SPOTTED
-    opened, area = mask.copy(), mask.sum()
-    count, labels, stats = components(opening(alike, np.ones((3, 3), np.uint8)))
-    for i in range(1, count):
-        if stats[i, 4] < 0.0012 * area:
-            continue
-        # the pale columns of a check are short
-        if not spotted or _like_a_gap(stats[i], mask, 0.3):
-            opened[labels == i] = 0
-    return opened
+    _, labels, stats = components(opening(alike, np.ones((3, 3), np.uint8)))
+    if alike[core].mean() > _SPOTTED:
+        gaps = _like_gaps(stats, mask, 0.3)  # the pale columns of a check are short
+    else:
+        gaps = stats[:, 4] >= _SMALLEST_GAP * float(mask.sum())
+        gaps[0] = False
+    return np.where(gaps[labels], 0, mask).astype(mask.dtype)
 
 
 def _mend_outline(mask: Array, backdrop: _Backdrop) -> Array:
     """Fill small notches where a pattern in the background's colour (white flowers, stripes) reaches the outline."""
-    core = erode(mask, max(3, int(0.03 * max(mask.shape)))) > 0
+    core = _core(mask)
     if not core.any() or (backdrop.distance < backdrop.threshold * 1.3)[core].mean() < 0.04:
         return mask
     ys, xs = np.nonzero(mask)

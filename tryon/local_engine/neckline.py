@@ -133,7 +133,7 @@ def _best_opening(fan: _Fan, by_shade: bool = False) -> _Opening:
     if by_shade:
         price = -np.clip(fan.brighter, -_CLEAR_STEP, _CLEAR_STEP)
     else:
-        price = _region_price(fan) - np.minimum(fan.gradient, _CLEAR_EDGE)
+        price = _price(fan)
     starts = np.linspace(0.76, 1.0, 5)
     best, least = _Opening(np.full(_ANGLES, fan.half), (1.0, 1.0)), np.inf
     for across in np.linspace(-0.2, 0.2, 7):
@@ -165,6 +165,11 @@ def _region_price(fan: _Fan) -> Array:
     return out
 
 
+def _price(fan: _Fan) -> Array:
+    """The same, less the strength of the edge there."""
+    return np.asarray(_region_price(fan) - np.minimum(fan.gradient, _CLEAR_EDGE))
+
+
 def _even_radii(fan: _Fan, path: Array, edge: Array) -> Array:
     """An even line that parts the colours nearly as well as the path, which labels and patterns make ragged."""
     best, opening = _smooth_radii(fan, path, edge), _best_opening(fan).radii
@@ -189,8 +194,7 @@ def _alike_on_both_sides(radii: Array) -> Array:
 def _middle_price(fan: _Fan, radii: Array) -> float:
     """Mean price of the line's lowest part; the lower the better, below 0 where it follows an edge."""
     rays = np.arange(_ANGLES // 3, _ANGLES - _ANGLES // 3)
-    price = _region_price(fan) - np.minimum(fan.gradient, _CLEAR_EDGE)
-    return float(price[rays, _columns(fan, radii)[rays]].mean())
+    return float(_price(fan)[rays, _columns(fan, radii)[rays]].mean())
 
 
 def _columns(fan: _Fan, radii: Array) -> Array:

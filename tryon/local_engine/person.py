@@ -91,6 +91,9 @@ class Head:
     centre: Array
 
 
+LONG_SLEEVE = 0.6  # of the arm: a sleeve that is longer reaches down beside the hip
+
+
 @dataclass(slots=True)
 class Parts:
     """What each pixel of the analysis picture shows, and what is worn now."""

@@ -27,7 +27,7 @@ from .imaging import (
 )
 from .joints import OTHER, SIDES
 from .parsing import certain_skin
-from .person import ArmZone, Parts, Person, Zones
+from .person import LONG_SLEEVE, ArmZone, Parts, Person, Zones
 
 
 class Scene:
@@ -131,7 +131,7 @@ class Scene:
         found = np.zeros(self.zones.arm.shape, bool)
         for side in SIDES:
             sleeve, zone = self.sleeve_worn(side), self.zones.arms[side]
-            if sleeve > 0.6:
+            if sleeve > LONG_SLEEVE:
                 found |= (zone.distance < within) & (self.along_arm(side, with_hand=False) < sleeve + 0.04)
         return np.asarray(found & (self.parts.upper | self.parts.lower))
 
