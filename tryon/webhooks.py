@@ -284,8 +284,6 @@ def _send(delivery: WebhookDelivery) -> Heard:
         return Heard(f"HTTP {answer.status}", answer.status, answer.retry_after or 0)
     except ProviderError as error:
         return Heard(error.detail)
-    finally:
-        client.close()
 
 
 def _settle(delivery: WebhookDelivery, heard: Heard) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import logging
+import os
 import socket
 import ssl
 import subprocess
@@ -19,8 +21,8 @@ from tryon.providers import answers, http, ssrf
 from tryon.providers.answers import NotUnderstood, clean, parse_json
 from tryon.providers.base import Charged, ProviderError
 from tryon.providers.http import HttpClient, Secret, Timeouts, fetch
-from tryon.providers.wire import Network, dial
-from tryon.testing import Canned, Server
+from tryon.providers.wire import KeptConnections, Network, dial
+from tryon.testing import Canned, Server, serving
 
 KEY = "sk_live_canary_0123456789"
 
@@ -360,12 +362,16 @@ class TLSServer(threading.Thread):
                 plain, _ = self.listener.accept()
             except OSError:
                 return
-            try:
-                with self.context.wrap_socket(plain, server_side=True) as sock:
-                    self.requests.append(sock.recv(65536))
+            threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        try:
+            with self.context.wrap_socket(plain, server_side=True) as sock:
+                while request := sock.recv(65536):
+                    self.requests.append(request)
                     sock.sendall(self.answer)
-            except OSError:
-                plain.close()
+        except OSError:
+            plain.close()
 
     def dial(self, address: str, port: int, timeout: float) -> socket.socket:
         """Every address leads here."""
@@ -392,6 +398,65 @@ def get(url: str, **more: Any) -> bytes:
     return fetch(url, **{"allowed_hosts": None, "max_bytes": 1000, "deadline": 3, "allow_private_hosts": True, **more})
 
 
+def test_files_of_one_server_come_over_one_connection(server: Server) -> None:
+    server.answers(Canned(200, b"file"))
+    assert [get(f"{server.url}/{number}.jpg") for number in range(3)] == [b"file"] * 3
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "odd", [Canned(404, b"gone"), Canned(200, b"x" * 2000), Canned(302, b"there", headers={"Location": "/b.jpg"})]
+)
+def test_an_answer_that_is_not_read_whole_costs_its_connection(server: Server, odd: Canned) -> None:
+    """What is left of it must not be taken for the next answer."""
+    server.answers(odd, Canned(200, b"file"))
+    with contextlib.suppress(ProviderError):
+        get(f"{server.url}/a.jpg")
+    assert get(f"{server.url}/c.jpg") == b"file"
+    assert server.connections == 2
+
+
+def test_a_connection_that_the_other_side_has_closed_is_opened_anew(server: Server) -> None:
+    server.answers(Canned(200, b"file", headers={"Connection": "close"}))
+    assert [get(f"{server.url}/{number}.jpg") for number in range(2)] == [b"file"] * 2
+    assert server.connections == 2
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of threads; they are the server's
+def test_a_forked_process_has_connections_of_its_own(server: Server) -> None:
+    """Two that read from one socket would get each other's answers."""
+    server.answers(Canned(200, b"file"))
+    get(f"{server.url}/a.jpg")
+    child = os.fork()
+    if not child:
+        try:
+            os._exit(int(get(f"{server.url}/b.jpg") != b"file"))
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    assert server.connections == 2
+    get(f"{server.url}/c.jpg")
+    assert server.connections == 2
+
+
+def test_a_thread_stays_connected_to_a_few_places_only() -> None:
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(serving()) for _ in range(KeptConnections.MOST + 1)]
+        for one in [*servers, *reversed(servers)]:
+            one.answers(Canned(200, b"file"))
+            assert get(f"{one.url}/a.jpg") == b"file"
+        assert [one.connections for one in servers] == [2, *([1] * KeptConnections.MOST)]
+
+
+def test_nobody_uses_a_connection_to_where_they_may_not_go(tls: TLSServer) -> None:
+    """An inner address was fine for who opened it."""
+    network = Network(resolve=lambda host, port: ["10.0.0.7"], dial=tls.dial)
+    url = "https://cdn.example.com/a.jpg"
+    assert get(url, network=network, ca_bundle=tls.ca) == b"file"
+    error = refused(get, url, network=network, ca_bundle=tls.ca, allow_private_hosts=False)
+    assert error.detail == "the address of the file was refused: the address is not public"
+
+
 def test_a_file_is_fetched_from_the_checked_address_under_its_own_name(tls: TLSServer) -> None:
     dialled: list[str] = []
 
@@ -410,6 +475,35 @@ def test_a_file_is_fetched_from_the_checked_address_under_its_own_name(tls: TLSS
     head = tls.requests[0].decode().split("\r\n")
     assert head[0] == "GET /%E2%9C%93/a%2fb.jpg?sig=a%2Fb%7e&x=1 HTTP/1.1"
     assert "Host: cdn.example.com" in head
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_api_is_known_by_its_certificate(tls: TLSServer, method: str) -> None:
+    network, body = Network(resolve=public, dial=tls.dial), b"{}" if method == "POST" else None
+    api = HttpClient("https://cdn.example.com", network=network, ca_bundle=tls.ca)
+    assert api.send(method, "/x", body=body, paid=True).data == b"file"
+    assert tls.names == ["cdn.example.com"]
+    tls.requests.clear()
+    for url, ca in (("https://other.example.com", tls.ca), ("https://cdn.example.com", "")):
+        stranger = HttpClient(url, network=network, ca_bundle=ca)
+        assert refused(stranger.send, method, "/x", body=body, paid=True).charged == Charged.NO
+    assert tls.requests == []
+
+
+def test_certificates_are_read_once_for_all_requests(tls: TLSServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundle takes longer to read than all the rest of a job."""
+    read: list[Any] = []
+    load = ssl.SSLContext.load_verify_locations
+
+    def note(context: ssl.SSLContext, *places: Any, **more: Any) -> None:
+        read.append(places)
+        load(context, *places, **more)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", note)
+    api = HttpClient("https://cdn.example.com", network=Network(resolve=public, dial=tls.dial), ca_bundle=tls.ca)
+    for _ in range(3):
+        api.send("POST", "/x", body=b"{}")
+    assert len(read) == 1
 
 
 def test_a_certificate_for_another_name_is_refused(tls: TLSServer) -> None:

@@ -6,14 +6,15 @@ charged; if so, nobody knows.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import requests
 import urllib3.exceptions
@@ -27,9 +28,8 @@ from tryon.providers.wire import (
     NETWORK,
     Exchange,
     GuardedAdapter,
+    KeptConnections,
     Network,
-    PlainConnection,
-    TLSConnection,
     exchanging,
 )
 
@@ -98,18 +98,18 @@ class HttpClient:
     ) -> None:
         """Raises ``ssrf.Refused`` for a ``base_url`` that may not be called."""
         self.target = ssrf.parse(base_url, plain=allow_private_hosts, any_port=True)
-        self.base_url = base_url.rstrip("/")
+        self.base_url, self._root = base_url.rstrip("/"), self.target.path.rstrip("/")
         self.timeouts = timeouts
         self.allow_private_hosts = allow_private_hosts
         self._key, self._key_header, self._token = key, key_header, token
-        self._headers = {
+        self._common_headers = {
             "User-Agent": USER_AGENT,
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # an answer that is not packed can't be a bomb
             **(headers or {}),
         }
         self._network, self._ca_bundle = network, ca_bundle or DEFAULT_CA_BUNDLE_PATH
-        self._threads = threading.local()
+        self._kept = KeptConnections()
 
     def __repr__(self) -> str:
         return f"<HttpClient {self.target.host}>"
@@ -143,11 +143,14 @@ class HttpClient:
             network=self._network,
             leaving=before_paid.get() if paid else None,
         )
-        arguments = {"json": json, "data": fields if body is None else body, "files": files, "params": query}
         failure: ProviderError | None = None
         with exchanging(exchange):
             try:
-                answer = self._exchange(method, f"{self.base_url}{path}", arguments, max_bytes)
+                if method == "GET":
+                    answer = self._ask(path, query, max_bytes)
+                else:
+                    data = fields if body is None else body
+                    answer = self._post(method, path, max_bytes, json=json, data=data, files=files, params=query)
             except _FAILURES as error:
                 failure = _failure(error, exchange, paid=paid)
         if failure is not None:  # raised out here, so that the error does not carry a request with keys and pictures
@@ -159,42 +162,36 @@ class HttpClient:
 
     def close(self) -> None:
         """Close this thread's connections."""
-        for adapter in self._threads.__dict__.values():
-            adapter.close()
-        self._threads.__dict__.clear()
+        self._kept.close()
 
-    def _exchange(self, method: str, url: str, arguments: Mapping[str, Any], max_bytes: int) -> Answer:
+    def _ask(self, path: str, query: Mapping[str, str] | None, max_bytes: int) -> Answer:
+        target = replace(self.target, path=f"{self._root}{path}{'?' if query else ''}{urlencode(query or {})}")
+        with self._kept.asking(target, self._headers(), _tls(target, self._ca_bundle)) as response:
+            return _answer(response, max_bytes)
+
+    def _post(self, method: str, path: str, max_bytes: int, **arguments: Any) -> Answer:
+        # without a session: there are no cookies, proxies, .netrc or redirects to look after, and it costs as much as
+        # the request itself
+        request = requests.Request(method, f"{self.base_url}{path}", headers=self._headers(), **arguments).prepare()
         # A kept connection may be closed by the other side in the very moment of sending, and then nobody knows whether
-        # the request was taken: what may cost money goes over a connection of its own. Questions keep theirs.
-        adapter = self._adapter("asking" if method == "GET" else "sending")
-        if method != "GET":
-            adapter.close()
-        headers = dict(self._headers)
+        # the request was taken: what may cost money goes over a connection of its own.
+        with (
+            contextlib.closing(GuardedAdapter(_tls(self.target, self._ca_bundle))) as adapter,
+            adapter.send(request, stream=True, timeout=self.timeouts.connect, verify=True) as response,
+        ):
+            return _answer(response.raw, max_bytes)
+
+    def _headers(self) -> dict[str, str]:
+        headers = dict(self._common_headers)
         if self._key is not None:
             name, form = self._key_header
             headers[name] = form.format(key=self._token(self._key.reveal()))
-        # without a session: there are no cookies, proxies, .netrc or redirects to look after, and it costs as much as
-        # the request itself
-        request = requests.Request(method, url, headers=headers, **arguments).prepare()
-        with adapter.send(request, stream=True, timeout=self.timeouts.connect, verify=self._ca_bundle) as response:
-            packed = response.headers.get("content-encoding", "identity").strip().lower()
-            if packed not in ("identity", "", "gzip", "x-gzip"):
-                raise NotUnderstood("packed in a way that was not asked for")
-            data = _read(response.raw, max_bytes)
-            return Answer(
-                response.status_code, response.headers, gunzip(data, max_bytes) if packed.endswith("gzip") else data
-            )
-
-    def _adapter(self, purpose: str) -> GuardedAdapter:
-        adapter: GuardedAdapter | None = getattr(self._threads, purpose, None)
-        if adapter is None:
-            adapter = GuardedAdapter(max_retries=0, pool_connections=1, pool_maxsize=1)
-            setattr(self._threads, purpose, adapter)
-        return adapter
+        return headers
 
 
 _contexts: dict[str, ssl.SSLContext] = {}
 _making_tls = threading.Lock()
+_file_servers = KeptConnections()
 ADDRESS_REFUSED = "the address of the file was refused"
 
 
@@ -235,7 +232,9 @@ def fetch(
     raise failure
 
 
-def _tls(ca_bundle: str) -> ssl.SSLContext:
+def _tls(target: ssrf.Target, ca_bundle: str) -> ssl.SSLContext | None:
+    if target.scheme != "https":
+        return None
     with _making_tls:  # or each of the threads that come first reads all the certificates
         if ca_bundle not in _contexts:
             _contexts[ca_bundle] = ssl.create_default_context(cafile=ca_bundle)
@@ -251,15 +250,8 @@ def _checked(url: str, allowed_hosts: Sequence[str] | None, allow_private: bool)
 
 def _get(target: ssrf.Target, ca_bundle: str, max_bytes: int) -> bytes | str:
     """The body, or where the server wants us to go instead."""
-    if target.scheme == "https":
-        context = _tls(ca_bundle)
-        connection: PlainConnection | TLSConnection = TLSConnection(target.host, target.port, ssl_context=context)
-    else:
-        connection = PlainConnection(target.host, target.port)
-    try:
-        headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
-        connection.request("GET", target.path, headers=headers, preload_content=False, decode_content=False)
-        response = connection.getresponse()
+    headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+    with _file_servers.asking(target, headers, _tls(target, ca_bundle)) as response:
         if response.status in _REDIRECTS:
             return response.headers.get("location", "")
         if response.status != 200:
@@ -272,8 +264,6 @@ def _get(target: ssrf.Target, ca_bundle: str, max_bytes: int) -> bytes | str:
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             raise NotUnderstood("a packed file")
         return _read(response, max_bytes)
-    finally:
-        connection.close()
 
 
 def _redirected(url: str, target: ssrf.Target, location: str) -> str:
@@ -284,6 +274,14 @@ def _redirected(url: str, target: ssrf.Target, location: str) -> str:
     if ssrf.parse(following, plain=target.scheme == "http", any_port=True).host != target.host:
         raise ssrf.Refused("a redirect to another host")
     return following
+
+
+def _answer(response: urllib3.BaseHTTPResponse, max_bytes: int) -> Answer:
+    packed = response.headers.get("content-encoding", "identity").strip().lower()
+    if packed not in ("identity", "", "gzip", "x-gzip"):
+        raise NotUnderstood("packed in a way that was not asked for")
+    data = _read(response, max_bytes)
+    return Answer(response.status, response.headers, gunzip(data, max_bytes) if packed.endswith("gzip") else data)
 
 
 def _read(stream: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:

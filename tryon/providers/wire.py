@@ -10,14 +10,17 @@ import contextlib
 import http.client
 import io
 import logging
-import math
+import os
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -127,7 +130,7 @@ class _TimedStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._exchange.left(self._exchange.read_timeout))
+        _limit(self._sock, self._exchange.left(self._exchange.read_timeout))
         return self._stream.readinto(buffer)
 
     def close(self) -> None:
@@ -163,6 +166,9 @@ class TLSConnection(HTTPSConnection):
         _send(self, super().send, data)
 
 
+Connection = PlainConnection | TLSConnection
+
+
 def _send(connection: HTTPConnection, send: Callable[[Any], None], data: Any) -> None:
     """Before the first byte leaves, the connection stands: a failure until then can't have cost anything."""
     if connection.sock is None:
@@ -173,8 +179,71 @@ def _send(connection: HTTPConnection, send: Callable[[Any], None], data: Any) ->
         exchange.leaving()
         exchange.until += time.monotonic() - before
     exchange.sent = True
-    connection.sock.settimeout(exchange.left(math.inf))
+    connection.timeout = exchange.left(exchange.read_timeout)  # what urllib3 sets once more before it reads
+    _limit(connection.sock, connection.timeout)
     send(data)
+
+
+def _limit(sock: socket.socket, seconds: float) -> None:
+    """Give it a timeout. That is a system call each, left out where it changes nothing that anyone could notice."""
+    if abs((sock.gettimeout() or 0.0) - seconds) > 0.05:
+        sock.settimeout(seconds)
+
+
+class KeptConnections(threading.local):
+    """Connections for what may be asked again, kept open from one question to the next: each thread has its own.
+
+    They are closed when the thread ends or this object is gone.
+    """
+
+    MOST = 4  # places a thread stays connected to
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[Any, ...], Connection] = {}
+        self._alive = threading.Lock()  # anything that ends with the rest and can be watched
+        # not __del__: in a cycle of garbage a socket may come to its end, and complain, before us
+        weakref.finalize(self._alive, _close_all, self._open)
+
+    @contextlib.contextmanager
+    def asking(
+        self, target: ssrf.Target, headers: Mapping[str, str], tls: ssl.SSLContext | None
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """GET ``target``, within ``exchanging``. ``tls`` is for https. An answer that is not read whole costs the
+        connection."""
+        exchange = _current()
+        # of this process: a child that was forked has the same sockets, and must not use them
+        place = (os.getpid(), target.scheme, target.host, target.port, tls, exchange.allow_private, exchange.network)
+        connection = self._open.pop(place, None)
+        if connection is None:
+            connection = _connection(target, tls)
+        elif not connection.is_connected:
+            connection.close()
+        with contextlib.ExitStack() as unless_kept:
+            unless_kept.callback(connection.close)
+            connection.request("GET", target.path, headers=headers, preload_content=False, decode_content=False)
+            response = connection.getresponse()
+            unless_kept.callback(response.close)
+            yield response
+            if response.closed:
+                unless_kept.pop_all()
+                self._open[place] = connection
+        if len(self._open) > self.MOST:
+            self._open.pop(next(iter(self._open))).close()
+
+    def close(self) -> None:
+        """This thread's."""
+        _close_all(self._open)
+
+
+def _close_all(connections: dict[tuple[Any, ...], Connection]) -> None:
+    while connections:
+        connections.popitem()[1].close()
+
+
+def _connection(target: ssrf.Target, tls: ssl.SSLContext | None) -> Connection:
+    if target.scheme == "https":
+        return TLSConnection(target.host, target.port, ssl_context=tls)
+    return PlainConnection(target.host, target.port)
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -186,8 +255,16 @@ class _TLSPool(HTTPSConnectionPool):
 
 
 class GuardedAdapter(HTTPAdapter):
-    """The requests adapter that uses these connections."""
+    """The requests adapter that uses these connections, for what is sent once. ``tls`` is for https."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
+        super().__init__(max_retries=0, pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._tls)
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TLSPool}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """The context holds the certificates: a bundle named here would be read anew for every connection."""
+        conn.cert_reqs = "CERT_REQUIRED"

@@ -9,9 +9,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from tryon.conf import conf
 from tryon.providers.base import CallStyle, Provider
-from tryon.runner.accounts import MARGIN
+from tryon.runner.accounts import MARGIN, has_company
 
 POLLING_THREADS = 64
 BLOCKING_THREADS = 64
@@ -111,7 +110,7 @@ def pace_of(provider: Provider) -> Pace | None:
     if not provider.rate:
         return None
     key = (provider.alias, provider.rate.calls, provider.rate.seconds)
-    return _paces.setdefault(key, Pace(key[1], key[2], shared=conf.DRAINS > 1))
+    return _paces.setdefault(key, Pace(key[1], key[2], shared=has_company()))
 
 
 class Gate:
