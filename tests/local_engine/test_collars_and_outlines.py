@@ -14,6 +14,7 @@ from tryon.local_engine import garment as garments
 from tryon.local_engine import person as persons
 from tryon.local_engine.body import Body
 from tryon.local_engine.compose import dress, visible_alpha
+from tryon.local_engine.fit import fit_top
 from tryon.local_engine.imaging import decode
 
 DEMO = Path(__file__).resolve().parents[2] / "tryon_shop" / "demo_pictures"
@@ -151,3 +152,98 @@ def test_the_body_is_as_wide_as_its_cloth_beside_a_bare_arm_on_tilted_shoulders(
     """The shoulders are not square to the spine; the forearm was sought inside the body, which lost a third."""
     body = Body(persons.analyse(decode(person_photos["p10_seated"])[0]))
     assert body.half_at("L", 0.65) > 0.5
+
+
+def _round_neck(
+    deep: float, inside: drawn.Picture, front: drawn.Picture, rib: tuple[int, int, int] | None = None
+) -> tuple[drawn.Picture, np.ndarray]:
+    """-> (T-shirt whose front is ``deep`` below the ends of its neck, the neckline's y per x there).
+
+    Its inside back shows above the neckline, which is a parabola; ``rib``: colour of a ribbing 17 pixels wide below.
+    """
+    outline = np.array([(230, 120), (165, 150), (85, 300), (147, 325), (170, 300), (175, 680), (425, 680), (430, 300),
+                        (453, 325), (515, 300), (435, 150), (370, 120)])  # fmt: skip
+    x = np.arange(drawn.WIDTH)
+    neck = 120 + deep * (1 - ((x - 300) / 70) ** 2)
+    rows = np.arange(drawn.HEIGHT)[:, None]
+    cloth = np.zeros((drawn.HEIGHT, drawn.WIDTH), np.uint8)
+    back = np.array([(230, 120), *((x, 120 + 14 * (1 - ((x - 300) / 70) ** 2)) for x in range(232, 369)), (370, 120)])
+    cv2.fillPoly(cloth, [np.vstack([back, outline[:0:-1]]).astype(np.int32)], 1)
+    above = (rows < neck) & (abs(x - 300) < 70)
+    picture = np.where(above[..., None], inside, front)
+    if rib is not None:
+        wide = 120 + (deep + 17) * (1 - ((x - 300) / 88) ** 2)
+        picture[(rows < wide) & ~above & (abs(x - 300) < 88)] = rib
+        picture[np.broadcast_to((rows < 132) & (abs(x - 300) < 70), above.shape)] = rib  # the back's own ribbing
+    return np.where(cloth[..., None] > 0, picture, 255).astype(np.uint8), neck
+
+
+def _striped(light: tuple[int, int, int], dark: tuple[int, int, int], tall: int) -> drawn.Picture:
+    picture = np.full((drawn.HEIGHT, drawn.WIDTH, 3), light, np.uint8)
+    for start in range(0, drawn.HEIGHT, 2 * tall):
+        picture[start : start + tall] = dark
+    return picture
+
+
+def test_striped_cloth_keeps_the_ribbing_of_its_neck() -> None:
+    dark, stripes = (60, 40, 60), _striped((225, 205, 180), (60, 40, 60), 12)
+    picture, neck = _round_neck(52, (stripes * 0.93).astype(np.uint8), stripes, dark)
+    shown = visible_alpha(garments.analyse(cv2.GaussianBlur(picture, (0, 0), 0.8), None, "upper", is_worn=False))
+    for x in range(250, 351, 10):
+        assert shown[int(neck[x]) + 9, x] > 0.9, f"the ribbing is cut away at {x}"
+        assert shown[int(neck[x]) - 9, x] < 0.1, f"the inside shows at {x}"
+
+
+def _white_tee() -> tuple[drawn.Picture, np.ndarray]:
+    """White in white, with a label: its print is clear, the neckline that ends it is not. A print like it is in front.
+
+    -> (picture, the neckline's y per x)
+    """
+    front, shade = np.full((drawn.HEIGHT, drawn.WIDTH, 3), 251, np.uint8), (240, 240, 242)
+    inside = np.full_like(front, shade)
+    cv2.putText(inside, "Brand", (275, 155), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (40, 40, 40), 3)
+    cv2.circle(front, (300, 320), 70, (40, 40, 40), -1)
+    cv2.circle(front, (300, 300), 40, shade, -1)
+    picture, neck = _round_neck(36, inside, front)
+    picture[(picture == 255).all(-1)] = 222
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.8), np.uint8), neck
+
+
+def test_a_label_does_not_pull_a_faint_neckline_down() -> None:
+    picture, neck = _white_tee()
+    cut = _cut(garments.analyse(picture, None, "upper", is_worn=False))
+    x, y = cut[abs(cut[:, 0] - 300) < 60].T
+    assert np.ptp(y - np.interp(x, np.arange(drawn.WIDTH), neck)) < 3, "not parallel to the neckline"
+    assert np.diff(np.diff(y) / np.diff(x)).max() < 0, "a notch: the line must bend one way only"
+
+
+def test_a_stripe_in_the_colour_of_the_sheet_is_no_gap_below_the_shoulder() -> None:
+    where = drawn.tee().min(-1) < 200
+    cloth = np.full((*where.shape, 3), (50, 42, 60), np.uint8)
+    for start in range(228, 660, 48):
+        cloth[start : start + 14] = (188, 185, 177)  # paler than the sheet
+    cloth[180:194] = SHEET
+    seam = where & (cv2.erode(where.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0)
+    cloth[seam] = (80, 72, 95)
+    alpha = garments.analyse(_on_a_sheet(cloth, where), None, "upper", is_worn=False).alpha
+    assert alpha[182:192, 200:400].min() > 0.9
+
+
+@pytest.mark.parametrize("name", first(1, ["p01_tank_f", "p15_black_tee"]))
+def test_a_round_neckline_stays_round_on_the_wearer(models: None, person_photos: dict[str, bytes], name: str) -> None:
+    person = persons.analyse(decode(person_photos[name])[0])
+    body, garment = Body(person), garments.analyse(_white_tee()[0], None, "upper", is_worn=False)
+    assert garment.top is not None
+    fit = fit_top(body, garment, garment.top)
+    _, coverage = dress(person, garment).cloth()
+    half = float(np.hypot(*(fit.neck["R"] - fit.neck["L"]))) / 2
+
+    def depth(along: float) -> float:
+        """Of the cloth's edge below the ends of the neck, ``along`` half neck widths beside the middle."""
+        down = np.arange(-0.5, 1.0, 0.01)[:, None] * half
+        x, y = (fit.neck_middle + body.across * along * half + body.down * down).T.round().astype(int)
+        return float(down[(coverage[y, x] > 0.5).argmax(), 0])
+
+    left, right, middle = depth(-0.5), depth(0.5), depth(0.0)
+    assert abs(left - right) < 0.2 * middle, (left, right, middle)
+    assert min(left, right) > 0.6 * middle, (left, right, middle)

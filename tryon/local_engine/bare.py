@@ -9,7 +9,7 @@ import numpy as np
 
 from .dressed import Invented
 from .geometry import grid, polygon_mask, smoothstep
-from .imaging import Array, Shape, blur, closing, dilate, drop_specks, ellipse, extent, spread
+from .imaging import Array, Shape, blur, closing, connected_to, dilate, drop_specks, ellipse, extent, opening, spread
 from .joints import SIDES
 from .mesh import MeshPart, under
 from .parsing import without_specks
@@ -17,6 +17,7 @@ from .person import LONG_SLEEVE
 from .scene import Scene
 from .shading import over
 
+_UNLIKE_WALL = 6  # grey levels
 _TILE = 512  # pixels of a side of the repeated noise
 
 
@@ -57,8 +58,11 @@ class Removed:
     invented: Invented
 
 
-def without_top(scene: Scene, canvas: Array, garment: Array, old: Array, hem: float) -> Removed:
-    """Remove the old top where the new garment does not cover it; changes ``canvas``."""
+def without_top(scene: Scene, canvas: Array, garment: Array, old: Array, arms: Array, hem: float) -> Removed:
+    """Remove the old top where the new garment does not cover it; changes ``canvas``.
+
+    ``arms``: bare skin that stays.
+    """
     # below a short new hem the old top stays, like a layer underneath
     kept = (scene.axial > hem - 0.02) & (scene.lateral < 0.55) & (scene.arm > 1.0)
     if max(scene.sleeve_worn(side) for side in SIDES) > LONG_SLEEVE:  # a wide cuff beside the hip is no layer
@@ -71,11 +75,49 @@ def without_top(scene: Scene, canvas: Array, garment: Array, old: Array, hem: fl
         return Removed(removed, np.zeros_like(need), Invented())
     skin, shape = _upper_body_skin(scene, need)
     shape = np.maximum(shape, _beside_the_neck(scene, np.maximum(shape, garment)))
+    need *= 1 - arms * (1 - shape)  # the old top's margin reaches into the arms beside it
+    shape *= 1 - _slim_skin(scene, need * shape)
+    if scene.plain_background:
+        scraps = _scraps(scene, old) * np.clip(1 - garment, 0, 1)
+        shape *= 1 - scraps * (1 - need)
+        need, removed = np.maximum(need, scraps), np.maximum(removed, scraps)
+        box = extent(need) or box
     filled = skin[box] * shape[box][..., None] + scene.background[box] * (1 - shape[box][..., None])
     filled += grain(scene)[box] * shape[box][..., None]
     canvas[box] += (filled - canvas[box]) * need[box][..., None]
     area, gone = max(1.0, float(scene.person.matte.sum())), need * (1 - shape)
     return Removed(removed, gone, Invented(float((need * shape).sum()) / area, float(gone.sum()) / area))
+
+
+def _slim_skin(scene: Scene, painted: Array) -> Array:
+    """Soft mask of painted skin that would look out as a mere line beside the new garment, away from real skin."""
+    slim = np.zeros(scene.shape, np.float32)
+    box = extent(painted > 0.3, round(0.05 * scene.width))
+    if box is not None:
+        shown = painted[box] > 0.3
+        broad = dilate(opening(shown, ellipse(max(3, round(0.02 * scene.width) | 1))), 2)
+        real = dilate(scene.skin[box] > 0.5, max(2, round(0.03 * scene.width)))
+        found = shown & (broad == 0) & (real == 0)
+        slim[box] = blur(dilate(found, 2).astype(np.float32), 0.9) * (broad == 0)
+    return slim
+
+
+def _scraps(scene: Scene, old: Array) -> Array:
+    """Soft mask of what is left of the old top beside its outline: trims and edges that were taken for background."""
+    scraps, reach = np.zeros(scene.shape, np.float32), max(3, round(0.05 * scene.width))
+    box = extent(old > 0.5, reach + 3)
+    if box is None:
+        return scraps
+    own = dilate(scene.enlarge(scene.parts.lower)[box] > 0.3, 2)
+    # beside skin and hair the photo's own sharpening draws a halo, which stays
+    bare = np.maximum(np.maximum(scene.skin[box], scene.hair[box]), scene.face[box])
+    own |= dilate(bare > 0.25, max(3, round(0.02 * scene.width)))
+    around = (dilate(old[box] > 0.5, reach) > 0) & (own == 0)
+    unlike = np.abs(scene.photo[box] - scene.background[box]).max(-1)
+    seen = around & (unlike > _UNLIKE_WALL)  # a faint rim only beside what is certain: a wall has shades too
+    found = closing(connected_to(seen, unlike > 3 * _UNLIKE_WALL), ellipse(5)) & around
+    scraps[box] = blur(dilate(found, 2).astype(np.float32), 0.9) * (own == 0)
+    return scraps
 
 
 def _beside_the_neck(scene: Scene, solid: Array) -> Array:
@@ -184,7 +226,7 @@ def _bare_arm(scene: Scene, side: str, box: tuple[slice, slice]) -> tuple[Array,
     along = limb.distance / limb.total
     bare = (along > sleeve + 0.12) & (along < min(1.0, sleeve + 0.30))
     outer, inner = limb.outer, limb.inner
-    if sleeve > 0.1:  # under the sleeve the arm goes on as wide as it comes out of it
+    if sleeve > 0.1 and not limb.seen:  # under the sleeve the arm goes on as wide as it comes out of it
         build = [np.median((width / limb.usual)[bare]) if bare.sum() > 2 else 0.88 for width in (outer, inner)]
         outer, inner = (
             np.minimum(limb.usual * float(np.clip(share, 0.7, 1.35)), width)
@@ -202,7 +244,8 @@ def _bare_arm(scene: Scene, side: str, box: tuple[slice, slice]) -> tuple[Array,
         drawn *= 1 - smoothstep(min(1.0, sleeve + 0.05), min(1.06, sleeve + 0.10), v)
     xs, ys = grid(part)
     x, y = centre[0] + body.down * 0.035 * scene.width
-    shape = np.maximum(drawn, np.clip(0.175 * scene.width - np.hypot(xs - x, ys - y) + 0.5, 0, 1))
+    round_end = min(0.175 * scene.width, float(outer[0]))
+    shape = np.maximum(drawn, np.clip(round_end - np.hypot(xs - x, ys - y) + 0.5, 0, 1))
     shade = np.where(covered, _arm_light(u, v), 0.97).astype(np.float32)
     colour = np.broadcast_to(colours.arm[side], (*part, 3))
     if colours.arm_masks[side].sum() > 80:

@@ -44,6 +44,7 @@ class Limb:
     outer: Array  # half width outwards, pixels
     inner: Array
     usual: Array  # half width of an ordinary bare arm
+    seen: bool = False  # the widths under a short sleeve go on from the skin that comes out of it
 
     def at(self, distance: Array) -> tuple[Array, Array, Array, Array]:
         """-> (centre, normal, outer, inner) at other distances."""
@@ -242,8 +243,9 @@ class Body:
         tangent /= np.hypot(*tangent.T)[:, None] + 1e-6
         normal = np.stack([tangent[:, 1], -tangent[:, 0]], 1) * arm.sign
         usual = np.interp(distance / total, _ARM_AT, _ARM_HALF) * width
-        outer, inner = self._limb_widths(side, distance / total, centre, normal, usual)
-        return Limb(distance, total, to_elbow, centre, normal, outer, inner, usual)
+        seen = self._as_it_comes_out(side, distance / total, centre, normal, usual)
+        outer, inner = seen or self._limb_widths(side, distance / total, centre, normal, usual)
+        return Limb(distance, total, to_elbow, centre, normal, outer, inner, usual, seen is not None)
 
     def _limb_widths(self, side: str, along: Array, centre: Array, normal: Array, usual: Array) -> tuple[Array, Array]:
         """Measured half widths; under a wide sleeve they are limited to what the bare part of the arm suggests."""
@@ -265,6 +267,36 @@ class Body:
             outer, inner = np.minimum(outer, limit), np.minimum(inner, limit)
         return smooth(outer, 7), smooth(inner, 7)
 
+    def _as_it_comes_out(
+        self, side: str, along: Array, centre: Array, normal: Array, usual: Array
+    ) -> tuple[Array, Array] | None:
+        """Half widths of an arm in a short sleeve: it goes on under the sleeve where its skin comes out of it.
+
+        The joints alone are not good enough: an axis beside the arm's middle makes a step at the old hem.
+        """
+        parts = self.person.parts
+        sleeve = (parts.sleeve[side] if parts is not None else None) or 0.0
+        if parts is None or self.person.drawn or not 0.05 < sleeve < LONG_SLEEVE:
+            return None
+        skin = parts.skin & (parts.face < 0.5)
+        far, near = _run_across(skin, self.person.scale, centre, normal, usual)
+        half = (far + near) / 2
+        seen = (along > sleeve + 0.03) & (along < 0.92) & (half > 0.15) & (half < 1.25)
+        rows = np.flatnonzero(seen)
+        if len(rows) < 8 or along[rows[3]] > sleeve + 0.2:
+            return None
+        build = float(np.clip(np.percentile(half[seen], 75), 0.6, 1.2))
+        near = np.maximum(near, 2 * build - far)  # the old top hides the inner edge, but does not make an arm thin
+        sides = []
+        for measured in (far, near):
+            ratio = np.interp(along, along[rows], smooth(measured[rows], 9))
+            leaving = float(np.median(measured[rows[:4]]))
+            ratio = np.where(along < along[rows[0]], leaving, ratio)
+            up = smoothstep(0.0, 1.0, np.clip((along[rows[0]] - along) / max(along[rows[0]], 1e-3), 0, 1))
+            ratio = ratio + (np.clip(build + 0.05, 0.75, 1.1) - ratio) * up
+            sides.append(smooth(np.clip(ratio, -0.3, 1.6), 7) * usual)
+        return sides[0], sides[1]
+
 
 def without_arms(person: Person) -> Array:
     """Person mask without hands and forearms, analysis size."""
@@ -282,6 +314,27 @@ def _last_before_gap(rows: Array) -> Array:
     """Index of the last True before the first False in each row."""
     gap = ~rows
     return np.asarray(np.where(gap.any(1), gap.argmax(1) - 1, rows.shape[1] - 1).clip(0))
+
+
+def _run_across(mask: Array, scale: float, centre: Array, normal: Array, unit: Array) -> tuple[Array, Array]:
+    """Where the longest run of ``mask`` across each point of an axis ends, along its normal and against it.
+
+    In ``unit``; nan where there is none, or where it goes on farther than a limb is wide.
+    """
+    steps = np.arange(-1.6, 1.601, 0.02)
+    points = (centre[:, None] + normal[:, None] * (steps[None, :, None] * unit[:, None, None])) * scale
+    xs, ys = np.round(points[..., 0]).astype(int), np.round(points[..., 1]).astype(int)
+    inside = (xs >= 0) & (xs < mask.shape[1]) & (ys >= 0) & (ys < mask.shape[0])
+    hit = inside & mask[np.clip(ys, 0, mask.shape[0] - 1), np.clip(xs, 0, mask.shape[1] - 1)]
+    far, near = np.full(len(centre), np.nan), np.full(len(centre), np.nan)
+    for i, row in enumerate(hit):
+        turns = np.flatnonzero(np.diff(row.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
+        if not len(turns):
+            continue
+        first, end = turns[int(np.argmax(turns[:, 1] - turns[:, 0]))]
+        if first > 0 and end < len(steps):
+            near[i], far[i] = -steps[first], steps[end - 1]
+    return far, near
 
 
 def mask_reach(mask: Array, scale: float, centre: Array, direction: Array, nearest: Array, farthest: Array) -> Array:

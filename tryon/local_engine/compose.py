@@ -58,9 +58,10 @@ def dress_top(person: Person, garment: Garment) -> Dressed:
     covered = torso.alpha
     for layer in sleeves:
         covered = np.maximum(covered, layer.alpha)
-    canvas, removed, invented, gone = _undressed(scene, garment, covered, fit.hem_axial)
     arms, hands, head = _arms_in_front(scene, sleeves), _hands(scene), np.maximum(scene.face, scene.hair)
-    out = _dressed(scene, canvas.copy(), torso, sleeves, covered, removed, arms)
+    canvas, removed, invented, gone = _undressed(scene, garment, covered, arms, fit.hem_axial)
+    body = np.maximum(scene.person.matte, removed > 0.3) * (1 - gone)
+    out = _dressed(scene, canvas.copy(), torso, sleeves, covered, body, arms)
     _close_armpits(scene, out, covered, sleeves, fit)
     if any(layer.part.reach > 0.6 * scene.body.arms[layer.part.side or "L"].total for layer in sleeves):
         _close_slits(scene, out, covered)
@@ -134,7 +135,9 @@ def _round_shoulder(scene: Scene, torso: Layer, sleeve: Layer, fit: Fit) -> None
         layer.alpha[box] *= np.minimum(less, 1)
 
 
-def _undressed(scene: Scene, garment: Garment, covered: Array, hem: float) -> tuple[Array, Array, Invented, Array]:
+def _undressed(
+    scene: Scene, garment: Garment, covered: Array, arms: Array, hem: float
+) -> tuple[Array, Array, Invented, Array]:
     """-> (photo without the old clothes that would show, where something was removed, how much was made up, where
     there is background now)."""
     canvas = scene.photo.copy()
@@ -148,7 +151,7 @@ def _undressed(scene: Scene, garment: Garment, covered: Array, hem: float) -> tu
     old = old_top(scene)
     if garment.category == "upper":
         old = np.maximum(old, _hip_beside(scene, covered, hem))
-    bare = without_top(scene, canvas, covered, old, hem)
+    bare = without_top(scene, canvas, covered, old, arms, hem)
     return canvas, bare.removed, bare.invented, np.maximum(gone, bare.gone)
 
 
@@ -165,13 +168,12 @@ def _hip_beside(scene: Scene, covered: Array, hem: float) -> Array:
 
 
 def _dressed(
-    scene: Scene, out: Array, torso: Layer, sleeves: list[Layer], covered: Array, removed: Array, arms: Array
+    scene: Scene, out: Array, torso: Layer, sleeves: list[Layer], covered: Array, body: Array, arms: Array
 ) -> Array:
+    """``body``: where the garment's shadow falls; none falls on the wall far behind."""
     width, bare = scene.width, out.copy()
     light = photo_light(scene, "upper") * exposure(scene)
-    below = (
-        shadow_of(covered, 0.018 * width, 0.022 * width) * (1 - covered) * np.maximum(scene.person.matte, removed > 0.3)
-    )
+    below = shadow_of(covered, 0.018 * width, 0.022 * width) * (1 - covered) * body
     if (box := extent(below)) is not None:
         out[box] *= 1 - 0.34 * below[box][..., None]
     form = _form(scene, torso, sleeves, arms)

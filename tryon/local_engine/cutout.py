@@ -221,6 +221,11 @@ def _core(mask: Array) -> Array:
     return np.asarray(erode(mask, max(3, int(0.03 * max(mask.shape)))) > 0)
 
 
+def _spotted(core: Array, backdrop: _Backdrop) -> bool:
+    """Whether much of the garment's inside looks like the ground: pale spots, checks or stripes."""
+    return bool(core.any()) and float(backdrop.alike[core].mean()) > _SPOTTED
+
+
 def _with_pale_spots(mask: Array, flooded: Array, backdrop: _Backdrop) -> Array:
     """A garment with spots or checks in the ground's colour gets those back that GrabCut bit out of its outline.
 
@@ -228,7 +233,7 @@ def _with_pale_spots(mask: Array, flooded: Array, backdrop: _Backdrop) -> Array:
     """
     side = max(mask.shape)
     core = _core(mask)
-    if not core.any() or backdrop.alike[core].mean() < _SPOTTED:
+    if not _spotted(core, backdrop):
         return mask
     quarter = (max(1, mask.shape[0] // 4), max(1, mask.shape[1] // 4))
     hull = closing(cv2.resize(mask, quarter[::-1], interpolation=cv2.INTER_NEAREST), ellipse(int(0.025 * side) | 1))
@@ -275,8 +280,8 @@ def _open_lateral_gaps(mask: Array, backdrop: _Backdrop) -> Array:
         return mask
     alike = (backdrop.distance < backdrop.threshold * 1.15) & (mask > 0)
     _, labels, stats = components(opening(alike, np.ones((3, 3), np.uint8)))
-    if alike[core].mean() > _SPOTTED:
-        gaps = _like_gaps(stats, mask, 0.3)  # the pale columns of a check are short
+    if _spotted(core, backdrop):
+        gaps = _like_gaps(stats, mask, 0.3)  # the pale columns of a check are short, pale stripes lie across
     else:
         gaps = stats[:, 4] >= _SMALLEST_GAP * float(mask.sum())
         gaps[0] = False

@@ -15,6 +15,7 @@ import numpy as np
 from .geometry import smooth, smooth_points, smoothstep
 from .imaging import Array, to_lab
 from .landmarks import TopLandmarks
+from .neck_arcs import ribbing, straightened
 
 _ANGLES, _RADII = 49, 76
 _FARTHEST = 3.1  # of half the neck width
@@ -46,6 +47,7 @@ class _Fan:
     radii: Array
     gradient: Array
     brighter: Array  # how much lighter the picture gets outwards
+    colours: Array  # Lab, the hues weighted
     inside: Array  # bool: cloth
     front: Array  # evidence per cell: above 0 looks like the chest, below 0 like the inside of the back
     bins: Array  # colour bin per cell
@@ -78,14 +80,18 @@ def find_neckline(picture: Array, alpha: Array, marks: TopLandmarks) -> None:
         if _strength(fan, path) < _WEAKEST:
             return
     edge = fan.gradient[np.arange(_ANGLES), path]
-    radii = _even_radii(fan, path, edge) if sure else _alike_on_both_sides(_smooth_radii(fan, path, edge))
+    collar = None if sure else ribbing(fan.colours, fan.inside, fan.radii, half, fan.angles[0])
+    if collar is not None:
+        radii = collar
+    else:
+        radii = _even_radii(fan, path, edge) if sure else _round_radii(fan, path, edge)
     line = fan.points(radii)
     depth = line[_ANGLES // 2, 1] - marks.neck_opening
     clothed_rays = sum(bool(fan.inside[i, : path[i]].any()) for i in range(6, _ANGLES - 6))
     clear = sure or float(np.median(edge[8:-8])) > 6.0
     marks.neckline = line
     if depth > 0.14 * half and clear and clothed_rays > 10:
-        band = _band(fan, radii, sure)
+        band = _band(fan, radii, sure) if collar is None else 0.0  # all of a ribbing lies below its inner edge
         keep = np.interp(np.linspace(0, 1, _ANGLES), [0, 0.12, 0.88, 1], [0, band, band, 0]) * half
         cut = smooth_points(fan.points(np.maximum(radii - keep, 0)), 3 if sure else 7)
         opening = marks.neck_opening - fan.centre[1]
@@ -184,6 +190,12 @@ def _even_radii(fan: _Fan, path: Array, edge: Array) -> Array:
     return best
 
 
+def _round_radii(fan: _Fan, path: Array, edge: Array) -> Array:
+    """An even line along a path that only its edge tells."""
+    arc = straightened(fan.radii[path], fan.brighter, fan.radii, fan.half, fan.angles[0])
+    return arc if arc is not None else _alike_on_both_sides(_smooth_radii(fan, path, edge))
+
+
 def _alike_on_both_sides(radii: Array) -> Array:
     """A line that took a ribbing's outer edge on one side and its inner one on the other takes the outer one."""
     mirrored = radii[::-1]
@@ -224,7 +236,8 @@ def _sample(picture: Array, alpha: Array, marks: TopLandmarks, centre: Array, ha
     colours = cv2.remap(lab, x, y, cv2.INTER_LINEAR)
     cloth = cv2.remap(alpha, x, y, cv2.INTER_LINEAR) > 0.9
     gradient = np.zeros((_ANGLES, _RADII), np.float32)
-    step = (colours[:, 4:] - colours[:, :-4]) * np.sqrt(np.array([1, 2, 2], np.float32))
+    weighted = colours * np.sqrt(np.array([1, 2, 2], np.float32))
+    step = weighted[:, 4:] - weighted[:, :-4]
     gradient[:, 2:-2] = np.linalg.norm(step, axis=-1)
     brighter = np.zeros_like(gradient)
     brighter[:, 2:-2] = colours[:, 4:, 0] - colours[:, :-4, 0]
@@ -235,8 +248,8 @@ def _sample(picture: Array, alpha: Array, marks: TopLandmarks, centre: Array, ha
     sample = lab[window][alpha[window] > 0.9]
     flatness = float(np.clip(_USUAL_HALF * marks.chest / half, 0.4, 1.0))
     fan = _Fan(
-        centre, half, flatness, angles, radii, np.where(solid, gradient, 0), np.where(solid, brighter, 0), cloth,
-        np.zeros(cloth.shape, np.float32),
+        centre, half, flatness, angles, radii, np.where(solid, gradient, 0), np.where(solid, brighter, 0),
+        weighted, cloth, np.zeros(cloth.shape, np.float32),
         _bins(colours), _density(_bins(sample)) if len(sample) > 200 else None,
     )  # fmt: skip
     _learn(fan, None)

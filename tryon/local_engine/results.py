@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-ENGINE_VERSION = "1.2"  # stored with each result; changes when the same inputs give another picture
+ENGINE_VERSION = "1.3"  # stored with each result; changes when the same inputs give another picture
 CATEGORIES = ("upper", "lower", "full")
 THEMES = ("studio", "daylight", "plaster", "concrete", "arch", "garden")  # drawn backgrounds
 

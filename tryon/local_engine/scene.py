@@ -29,6 +29,9 @@ from .joints import OTHER, SIDES
 from .parsing import certain_skin
 from .person import LONG_SLEEVE, ArmZone, Parts, Person, Zones
 
+_PLAIN = 7  # grey levels by which a plain wall may differ from the colours farther off
+_ALIKE = 12  # and a single pixel of it
+
 
 class Scene:
     """One person, ready to be dressed."""
@@ -118,10 +121,36 @@ class Scene:
     @cached_property
     def background(self) -> Array:
         """The picture without the person: filled from what is certainly background."""
-        half: Shape = (-(-self.shape[0] // 2), -(-self.shape[1] // 2))
-        away = dilate(resize(self.person.matte, half) > 0.03, 2) == 0
-        filled = push_pull(resize(self.person.picture, half), away.astype(np.float32))
-        return resize(filled, self.shape)
+        known = self._away
+        if self.plain_background:  # trims and edges that were taken for background would smear
+            known = known & (np.abs(self._half - self._wall).max(-1) < _ALIKE)
+        return resize(push_pull(self._half, known.astype(np.float32)), self.shape)
+
+    @cached_property
+    def plain_background(self) -> bool:
+        """Whether the wall beside the clothes has the colours that lie some way off."""
+        worn = resize((self.parts.upper | self.parts.lower).astype(np.float32), self._away.shape) > 0.3
+        ring = (dilate(worn, max(2, round(0.06 * self.width))) > 0) & self._away
+        if ring.sum() < 200:
+            return False
+        return bool(np.percentile(np.abs(self._half[ring] - self._wall[ring]).max(-1), 80) < _PLAIN)
+
+    @cached_property
+    def _half(self) -> Array:
+        """The picture at half size."""
+        return resize(self.person.picture, (-(-self.shape[0] // 2), -(-self.shape[1] // 2))).astype(np.float32)
+
+    @cached_property
+    def _away(self) -> Array:
+        """Bool, half size: background."""
+        half: Shape = (self._half.shape[0], self._half.shape[1])
+        return np.asarray(dilate(resize(self.person.matte, half) > 0.03, 2) == 0)
+
+    @cached_property
+    def _wall(self) -> Array:
+        """Half size: filled from some way off the person, where no scrap of the clothes is left."""
+        far = dilate(~self._away, max(2, round(0.015 * self.width))) == 0
+        return push_pull(self._half, far.astype(np.float32))
 
     def long_sleeves(self, within: float) -> Array:
         """Bool, analysis size: sleeves worn now that reach down beside the hips, whatever their colour was read as.

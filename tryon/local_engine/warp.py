@@ -17,6 +17,8 @@ from .joints import ARMS, OTHER
 from .landmarks import SIDE_ROWS, SLEEVE_ROWS, Sleeve, TopLandmarks
 from .mesh import MeshPart, strip
 
+_UNDERARM = 0.06  # shoulder widths from the armpit down to the hem of a short sleeve, at least
+_SLANT = 0.03  # how much higher the hem may be on the outside of the arm
 _LONG_SLEEVE = 0.74  # sleeve to body length from which a sleeve goes to the wrist
 
 
@@ -75,6 +77,7 @@ def _control_points(body: Body, garment: Garment, marks: TopLandmarks, fit: Fit)
             pairs.append((top, fit.neck[side] - body.down * height + inwards))
     elif (neck := front_neck(body, marks, fit)) is not None:
         pairs.append((np.array([marks.centre_x, neck[0]]), neck[1]))
+        pairs += _neckline_points(body, marks, pairs[-1], fit)
     return np.array([a for a, _ in pairs], float), np.array([b for _, b in pairs], float)
 
 
@@ -91,6 +94,25 @@ def _print_points(marks: TopLandmarks, fit: Fit, i: int, middle: Array) -> list[
         return []
     share = max(0.72, share)
     return [(middle + source * u, fit.middle[i] + target * u * share) for u in (-0.27, 0.27)]
+
+
+def _neckline_points(
+    body: Body, marks: TopLandmarks, front: tuple[Array, Array], fit: Fit
+) -> list[tuple[Array, Array]]:
+    """Between its ends and its lowest point a neckline keeps the form that it has in the picture.
+
+    It is square to the spine also where the head is tilted and one shoulder looks higher.
+    """
+    if marks.neckline is None or marks.inside_back is None:
+        return []
+    ends = (marks.neck["L"] + marks.neck["R"]) / 2
+    wide = float(np.hypot(*(fit.neck["R"] - fit.neck["L"])) / np.hypot(*(marks.neck["R"] - marks.neck["L"])))
+    deep = float((front[1] - fit.neck_middle) @ body.down) / max(1.0, float(front[0][1] - ends[1]))
+    last, pairs = len(marks.neckline) - 1, []
+    for i in (last // 4, last - last // 4):
+        x, y = marks.neckline[i] - front[0]
+        pairs.append((marks.neckline[i], front[1] + body.across * x * wide + body.down * y * deep))
+    return pairs
 
 
 def _slope_points(body: Body, garment: Garment, marks: TopLandmarks, fit: Fit, side: str) -> list[tuple[Array, Array]]:
@@ -185,19 +207,29 @@ def _sleeve_mesh(body: Body, marks: TopLandmarks, fit: Fit, side: str, sleeve: S
     else:
         end = float(np.clip(length * fit.down_scale * 0.97 + 0.06 * width, 0.16 * arm.total, arm.total))
     along = np.linspace(0, 1, SLEEVE_ROWS)
+    axis = arm.at(np.array([0.0, end]))[0]
+    down = (axis[1] - axis[0]) @ body.down / max(1.0, end)
+    hanging, beside = float(smoothstep(0.6, 0.9, down)), float(smoothstep(0.78, 0.88, down))
+    beneath = end * along
+    if short := relative < 0.5:  # beside the body its hem ends below the armpit, or the mesh would fold over itself
+        armpit = _place_on(arm, fit.armpit[side])
+        hem = armpit + _UNDERARM * width
+        end += beside * max(0.0, min(hem - _SLANT * width, arm.total) - end)
+        start = armpit * beside
+        beneath = start + (end + beside * max(0.0, hem - end) - start) * along
     distance = end * along
     centre, normal, outer, inner = arm.at(distance)
     wider = _sleeve_ease(sleeve, marks, fit, relative, along, (outer + inner) / 2, width)
-    above, below = (0.4, 1.5) if relative < 0.5 else (0.8, 1.2)  # cloth hangs: a wide sleeve is wide below the arm
+    above, below = (0.4, 1.5) if short else (0.8, 1.2)  # cloth hangs: a wide sleeve is wide below the arm
     upper_edge = centre + normal * (outer + wider * above)[:, None]
-    under_normal = _under_normal(body, arm, wearer, distance, normal)
+    centre, normal, _, inner = arm.at(beneath)
+    under_normal = _under_normal(body, arm, wearer, beneath, normal)
     under_edge = centre - under_normal * (inner + wider * below)[:, None]
-    joined = smoothstep(0, 0.75 if relative < 0.5 else 0.30, along)[:, None]
+    joined = smoothstep(0, 0.75 if short else 0.30, along)[:, None]
     under_edge = (1 - joined) * (fit.armpit[side] + (centre - centre[0]) * 0.8) + joined * under_edge
     # near the armpit the sleeve goes on behind the torso, so that no gap opens between them
-    hanging = float(smoothstep(0.6, 0.9, (centre[-1] - centre[0]) @ body.down / max(1.0, end)))
-    ends = 1 - (0.5 * along if relative < 0.5 else smoothstep(0.25, 0.55, along))
-    tucked = 0.06 * width * smoothstep(0, 0.3 if relative < 0.5 else 0.1, along) * ends * max(hanging, 0.4)
+    ends = 1 - (0.5 * along if short else smoothstep(0.25, 0.55, along))
+    tucked = 0.06 * width * smoothstep(0, 0.3 if short else 0.1, along) * ends * max(hanging, 0.4)
     under_edge = under_edge - under_normal * tucked[:, None]
     under = sleeve.under
     if marks.low_armpits:  # the sleeve touches the body: stay clear of the seam of background between them
@@ -211,6 +243,11 @@ def _sleeve_mesh(body: Body, marks: TopLandmarks, fit: Fit, side: str, sleeve: S
     if not marks.low_armpits:
         part.clip = _sleeve_outline(sleeve)
     return part
+
+
+def _place_on(arm: Limb, point: Array) -> float:
+    """Where along the arm ``point`` lies, in pixels from the shoulder."""
+    return float(arm.distance[int(np.argmin(np.hypot(*(arm.centre - point).T)))])
 
 
 def _sleeve_outline(sleeve: Sleeve) -> Array:
