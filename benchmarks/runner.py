@@ -136,6 +136,7 @@ def drain() -> None:
     import django
 
     django.setup()
+    import tryon.providers.http  # noqa: F401 - a job does not import; ``bare`` has its imports done as well
     from tryon.models import TryOnResult
     from tryon.runner.drain import Drain
 

@@ -8,7 +8,8 @@ A kill is SIGKILL to one process of a cluster chosen at random: a worker, the se
 the main process, in which case its whole group is ended, as a service manager does. A deploy is SIGTERM to every
 cluster and a new one for each. With ``--hosts`` every cluster has a host name of its own (needs root). A third of the
 jobs are pictures by FASHN (polled), a third by Pixelcut (one blocking request), a third sounds by PixelAPI. Some of
-the provider's answers are cut, refused or late.
+the provider's answers are cut, refused or late. One job in twenty is asked for by a visitor over HTTP, with one
+idempotency key however often; the web process that serves them is killed as well, in the middle of a request.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.visitors import Visitors
 from tests.postgres import own_database
 from tryon.sandbox import Sandbox
 
@@ -43,7 +45,9 @@ FAULTS = [
 ]
 STUCK_SECONDS = 300
 STOP_SECONDS = 15.0  # then a service manager ends a service by force
-STANDSTILL_SECONDS = 20.0  # django-q2 may hang when it loses an idle worker: a service manager's watchdog restarts it
+VISITORS = 20  # one job in so many comes over HTTP
+WEB_KILLS = 0.15  # of all
+STANDSTILL_SECONDS = 10.0  # django-q2 may hang when it loses an idle worker: a service manager's watchdog restarts it
 
 
 @contextlib.contextmanager
@@ -76,7 +80,8 @@ def stage(broker: str, drains: int, seed: int) -> Iterator[Sandbox]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def add_jobs(count: int) -> None:
+def add_jobs(count: int) -> int:
+    """The id of the model that visitors may ask for as well."""
     from django.utils import timezone
 
     from tests.providers.fakes import jpeg
@@ -107,6 +112,7 @@ def add_jobs(count: int) -> None:
         )
         for provider, operation, options in (kinds[number % len(kinds)] for number in range(count))
     )
+    return preset.pk
 
 
 # ---------------------------------------------------------------- clusters and their killer
@@ -184,14 +190,16 @@ class Clusters:
             cluster.wait()
 
 
-def torment(clusters: Clusters, rng: random.Random, *, kills: int, deploys: int, patience: float) -> dict[str, Any]:
+def torment(
+    clusters: Clusters, visitors: Visitors, rng: random.Random, *, kills: int, deploys: int, patience: float
+) -> dict[str, Any]:
     """Until every row is over. The kills are spread over the work; what hangs is met by the next deploy or kill."""
     from django.utils import timezone
 
     from tryon import tasks
     from tryon.models import TryOnResult, WorkerSlot
 
-    total = TryOnResult.objects.count()
+    total = TryOnResult.objects.count() + visitors.left
     done_kills, slowest_stop, done_deploys = Counter[str](), 0.0, 0
     started = last_change = time.monotonic()
     live_before, longest_still, restarts = total, 0.0, 0
@@ -200,7 +208,7 @@ def torment(clusters: Clusters, rng: random.Random, *, kills: int, deploys: int,
         clusters.fill()
         tasks.nudge()  # what every page that a shopper polls does
         hosts |= {owner.partition(":")[0] for owner in WorkerSlot.objects.values_list("owner", flat=True) if owner}
-        live = TryOnResult.objects.live().count()
+        live = visitors.left + TryOnResult.objects.live().count()
         now = time.monotonic()
         if live != live_before:
             live_before, last_change = live, now
@@ -208,8 +216,13 @@ def torment(clusters: Clusters, rng: random.Random, *, kills: int, deploys: int,
         if not live or now - started > patience:
             break
         share = 1 - live / total
+        visitors.let_in(share)
         if sum(done_kills.values()) < kills and share >= 0.9 * sum(done_kills.values()) / max(1, kills):
-            done_kills[clusters.kill_one(rng)] += 1
+            if rng.random() < WEB_KILLS:
+                visitors.kill_web(rng)
+                done_kills["web"] += 1
+            else:
+                done_kills[clusters.kill_one(rng)] += 1
         if done_deploys < deploys and share >= 0.9 * (done_deploys + 1) / deploys:
             slowest_stop = max(slowest_stop, clusters.deploy())
             done_deploys += 1
@@ -305,15 +318,20 @@ def main(argv: list[str] | None = None) -> dict[str, Any]:
         from tryon import tasks
 
         tasks.install_schedules()
-        add_jobs(given.jobs)
+        visitors = Visitors(given.jobs // VISITORS, add_jobs(given.jobs - given.jobs // VISITORS))
         for fault in FAULTS:
             sandbox.faults.add(fault)
         clusters = Clusters(given.clusters, given.hosts)
         try:
-            story = torment(clusters, rng, kills=given.kills, deploys=given.deploys, patience=given.patience)
+            with visitors.coming():
+                story = torment(
+                    clusters, visitors, rng, kills=given.kills, deploys=given.deploys, patience=given.patience
+                )
         finally:
             clusters.end()
-        return {**vars(given), **story, **compare(sandbox)}
+        found, wishes = compare(sandbox), visitors.books()
+        must = found["must_be_0"] | wishes.pop("must_be_0")
+        return {**vars(given), **story, **wishes, **found, "must_be_0": must}
 
 
 if __name__ == "__main__":
