@@ -15,6 +15,7 @@ from django.core.signals import request_finished, request_started
 from django.db import connections
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.office import sign_in
 from tests.conftest import unavailable
 from tests.providers.fakes import SlowProvider, setting
 from tryon.providers import get_provider
@@ -97,6 +98,14 @@ def shop(settings: Any, monkeypatch: pytest.MonkeyPatch, transactional_db: None,
     ]
     # messages to the queue stay in it: the drain below does the work, not the thread of a request
     monkeypatch.setattr("django_q.conf.Conf.SYNC", False)
+
+
+@pytest.fixture
+def signed_in(office: Any, live_server: Any, page: Page) -> Iterator[Page]:
+    """The merchandiser of the file's own ``office``, at the list of garments."""
+    sign_in(page, live_server.url)
+    yield page
+    page.goto("about:blank")  # no request of ours may outlive the test's database
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,10 +10,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.admin.operators import BANKED, call
-from tests.browser.test_admin_shots import RULES, looks, make_shots, sign_in
+from tests.browser.office import RULES, looks, make_shots, sign_in
 from tryon import alerts
 from tryon.choices import Status
 from tryon.models import EntryState, LedgerEntry, ProviderAccount, TryOnResult
@@ -42,13 +41,6 @@ def office(
     call("bank", "0.04", EntryState.UNCERTAIN, result_id=row.pk, operation=row.operation)
     make_shots(Status.QUEUED, next_at=timezone.now() - timedelta(minutes=9))
     alerts.check()
-
-
-@pytest.fixture
-def signed_in(office: None, live_server: Any, page: Page) -> Iterator[Page]:
-    sign_in(page, live_server.url)
-    yield page
-    page.goto("about:blank")
 
 
 def test_reading_the_numbers(live_server, signed_in, complaints):

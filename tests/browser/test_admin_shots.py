@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,31 +11,14 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.office import GARMENTS, PHONE, RULES, choose, looks, make_output, make_shots, sign_in
 from tests.conftest import first, garment_of, plain_picture
-from tests.providers.fakes import InstantProvider, jpeg
-from tryon.choices import Category, Operation, Status
+from tryon.choices import Category, Status
 from tryon.garments import save_garment, set_picture
 from tryon.models import Batch, Garment, PresetModel, TryOnOutput, TryOnResult
-from tryon.providers.base import Output
-from tryon.runner.delivery import deliver, outputs_of
 from tryon.studio import review
 
-GARMENTS = "/admin/tryon/garment/"
 SHOTS = "/admin/tryon/tryonresult/"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-PHONE = {"width": 390, "height": 844}
-LOOKS = {
-    f"{scheme} {name}": (scheme, size)
-    for scheme in ("light", "dark")
-    for name, size in (("desk", {"width": 1280, "height": 900}), ("phone", PHONE))
-}
-
-
-def looks(*kept: str) -> list[Any]:
-    """All four, as (scheme, size); those that are not ``kept`` run with ``make prove``."""
-    return [
-        pytest.param(*look, id=name, marks=[] if name in kept else [pytest.mark.prove]) for name, look in LOOKS.items()
-    ]
 
 
 @pytest.fixture
@@ -52,44 +33,6 @@ def office(settings: Any, shop: None) -> None:
         set_picture(PresetModel(name=name, size="M"), plain_picture(600, 1000, "#998877"))
 
 
-@pytest.fixture
-def signed_in(office: None, live_server: Any, page: Page) -> Iterator[Page]:
-    sign_in(page, live_server.url)
-    yield page
-    page.goto("about:blank")  # no request of ours may outlive the test's database
-
-
-def sign_in(page: Page, root: str) -> None:
-    page.goto(f"{root}/admin/login/?next={GARMENTS}")
-    page.get_by_label("Username").fill("mara")
-    page.get_by_label("Password").fill("secret")
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{root}{GARMENTS}")
-
-
-def choose(page: Page, action: str) -> None:
-    page.get_by_label("Action:").select_option(label=action)
-    page.get_by_role("button", name="Run the selected action").or_(page.get_by_role("button", name="Go")).first.click()
-
-
-def make_shots(status: Status, **fields: Any) -> TryOnResult:
-    now = timezone.now()
-    over = status in (Status.FAILED, Status.SUCCEEDED)
-    return TryOnResult.objects.create(
-        operation=Operation.MODEL_SHOT.value,
-        garment=Garment.objects.first(),
-        preset_model=PresetModel.objects.first(),
-        status=status,
-        deadline_at=now + timedelta(hours=1),
-        **{"next_at": None if over else now - timedelta(minutes=1), **fields},
-    )
-
-
-def make_output(row: TryOnResult) -> TryOnOutput:
-    stored = deliver(row.pk, 1, [Output(data=jpeg(), mime="image/jpeg")], provider=InstantProvider())
-    return TryOnOutput.objects.bulk_create(outputs_of(row, stored))[0]
-
-
 def is_drawn(picture: Locator) -> None:
     """The picture has arrived and can be decoded."""
     picture.scroll_into_view_if_needed()
@@ -98,6 +41,14 @@ def is_drawn(picture: Locator) -> None:
 
 
 # ---------------------------------------------------------------- the journey
+
+
+def test_through_the_login_form(live_server, office, page, complaints):
+    page.goto(f"{live_server.url}/admin/login/?next={GARMENTS}")
+    page.get_by_label("Username").fill("mara")
+    page.get_by_label("Password").fill("secret")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_text("Tee 3")).to_be_visible()
 
 
 def test_the_count_follows_every_choice(live_server, signed_in, complaints):

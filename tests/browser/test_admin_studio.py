@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.test_admin_shots import GARMENTS, RULES, choose, make_output, make_shots, sign_in
+from tests.browser.office import GARMENTS, RULES, choose, make_output, make_shots
 from tests.conftest import garment_of, plain_picture
 from tests.providers.fakes import jpeg
 from tryon.admin import publish
@@ -36,13 +36,6 @@ def office(settings: Any, shop: None, tryon_settings: Callable[..., None]) -> No
     User.objects.create_superuser("mara", "mara@example.com", "secret")
     for name in ("Noor", "Ines"):
         set_picture(PresetModel(name=name, size="M"), plain_picture(600, 1000, "#998877"))
-
-
-@pytest.fixture
-def signed_in(office: None, live_server: Any, page: Page) -> Iterator[Page]:
-    sign_in(page, live_server.url)
-    yield page
-    page.goto("about:blank")  # no request of ours may outlive the test's database
 
 
 def stock() -> None:

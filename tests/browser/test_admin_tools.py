@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.utils import timezone
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser.test_admin_shots import RULES, looks
+from tests.browser.office import RULES, looks, sign_in
 from tests.conftest import garment_of
 from tests.providers.fakes import InstantProvider, jpeg
 from tests.studio.test_tools import ToolProvider
@@ -33,21 +33,6 @@ def office(settings: Any, shop: None, tryon_settings: Callable[..., None]) -> Ga
     User.objects.create_superuser("mara", "mara@example.com", "secret")
     picture = garment_of(500, 700, "#335577")
     return save_garment("1", "", name="Crew tee", category=Category.UPPER, picture=picture)[0]
-
-
-@pytest.fixture
-def signed_in(office: Garment, live_server: Any, page: Page) -> Iterator[Page]:
-    sign_in(page, live_server.url)
-    yield page
-    page.goto("about:blank")
-
-
-def sign_in(page: Page, root: str) -> None:
-    page.goto(f"{root}/admin/login/?next=/admin/tryon/garment/")
-    page.get_by_label("Username").fill("mara")
-    page.get_by_label("Password").fill("secret")
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{root}/admin/tryon/garment/")
 
 
 @pytest.fixture

@@ -95,6 +95,11 @@ def in_flight(alias: str) -> int:
     return TryOnResult.objects.live().filter(provider=alias, status__in=begun).count()
 
 
+def has_company() -> bool:
+    """Whether other drains may send to the same accounts."""
+    return conf.DRAINS > 1
+
+
 def free_times(account: ProviderAccount, provider: Provider, wanted: int, now: datetime) -> tuple[list[float], float]:
     """Up to ``wanted`` times (seconds since the epoch) when a submit may leave, and how long until there are more.
 
@@ -109,7 +114,7 @@ def free_times(account: ProviderAccount, provider: Provider, wanted: int, now: d
     calls, period = provider.rate.calls, provider.rate.seconds * MARGIN
     log = [float(when) for when in account.sent][-calls:]
     # where other processes count on a narrow margin there must be time to get ready
-    lead = LEAD_SECONDS if conf.DRAINS > 1 and period - provider.rate.seconds < LEAD_SECONDS else 0.0
+    lead = LEAD_SECONDS if has_company() and period - provider.rate.seconds < LEAD_SECONDS else 0.0
     times: list[float] = []
     while len(times) < wanted:
         when = max(now.timestamp() + lead, log[-1] if log else 0.0)
