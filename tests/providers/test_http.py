@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import logging
 import os
 import socket
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tryon.images.picture import MEGABYTE
 from tryon.providers import answers, http, ssrf
 from tryon.providers.answers import NotUnderstood, clean, parse_json
 from tryon.providers.base import Charged, ProviderError
@@ -285,6 +287,32 @@ def test_errors_and_logs_hold_no_key(server: Server, caplog: pytest.LogCaptureFi
 def test_odd_json_is_not_understood(data: bytes) -> None:
     with pytest.raises(NotUnderstood):
         parse_json(data)
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 101 + b"]" * 101, b'["[",' * 101])
+def test_deep_nesting_is_refused_before_it_is_parsed(data: bytes) -> None:
+    with pytest.raises(NotUnderstood, match="nested"):
+        parse_json(data)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [[]] * 500,
+        {"a": "[" * 500},
+        ['{"\\[' * 500, [["]"]]],
+        {'{"': [{"}": "\\"}] * 60},
+        json.loads("[" * 100 + "]" * 100),
+    ],
+)
+def test_wide_json_and_brackets_in_text_are_understood(value: Any) -> None:
+    assert parse_json(json.dumps(value).encode()) == value
+
+
+def test_depth_is_told_in_linear_time() -> None:
+    """A scan that looks for the end of a string again from each quote in it would take hours."""
+    with pytest.raises(NotUnderstood, match="not JSON"):
+        parse_json(b"[]" * 200 + b'"\\' * MEGABYTE)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import accumulate
 from typing import Any
 
 from tryon.images.picture import MEGABYTE
@@ -21,10 +22,14 @@ SMALL_ANSWER = MEGABYTE
 PICTURE_ANSWER = 64 * MEGABYTE  # base64 pictures inside JSON
 LONGEST_WAIT = 600  # seconds that a provider may tell us to stay away
 LONGEST_DETAIL = 200
+DEEPEST_JSON = 100  # lists and objects within each other; APIs nest a handful
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _LINK = re.compile(r"\b[a-z][a-z0-9+.-]*:\S*//\S*|\bdata:\S*|\bwww\.\S*", re.IGNORECASE)
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{33,}")  # keys, tokens, base64
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # in which brackets are text
+_STEPS = bytes.maketrans(b"[{]}", bytes((1, 1, 255, 255)))  # as signed bytes: one level down, one up
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 _EPOCH = 1_000_000_000  # a "reset" header beyond this is a point in time, not a number of seconds
 
 
@@ -80,6 +85,8 @@ class Answer:
 
 def parse_json(data: bytes) -> Any:
     """Strict JSON: UTF-8, no NaN, no infinite numbers, no key twice, no bottomless nesting. Raises NotUnderstood."""
+    if _too_deep(data):
+        raise NotUnderstood("JSON nested too deep")
     try:
         return json.loads(
             data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_not_a_number, parse_float=_float
@@ -88,8 +95,17 @@ def parse_json(data: bytes) -> Any:
         raise
     except UnicodeDecodeError:
         raise NotUnderstood("not UTF-8") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise NotUnderstood("not JSON") from None
+
+
+def _too_deep(data: bytes) -> bool:
+    """Told before parsing, never by the parser running into the interpreter's limit: there any finalizer that the
+    garbage collector happens to run, of a connection say, fails as well. In linear time."""
+    if data.count(b"[") + data.count(b"{") <= DEEPEST_JSON:
+        return False
+    steps = _STRING.sub(b"", data).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b"), initial=0)) > DEEPEST_JSON
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
