@@ -6,7 +6,6 @@ charged; if so, nobody knows.
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import ssl
 import threading
@@ -27,10 +26,10 @@ from tryon.providers.base import BadFile, Charged, ProviderError
 from tryon.providers.wire import (
     NETWORK,
     Exchange,
-    GuardedAdapter,
     KeptConnections,
     Network,
     exchanging,
+    sending,
 )
 
 USER_AGENT = f"django-tryon/{__version__}"
@@ -170,16 +169,12 @@ class HttpClient:
             return _answer(response, max_bytes)
 
     def _post(self, method: str, path: str, max_bytes: int, **arguments: Any) -> Answer:
-        # without a session: there are no cookies, proxies, .netrc or redirects to look after, and it costs as much as
-        # the request itself
-        request = requests.Request(method, f"{self.base_url}{path}", headers=self._headers(), **arguments).prepare()
-        # A kept connection may be closed by the other side in the very moment of sending, and then nobody knows whether
-        # the request was taken: what may cost money goes over a connection of its own.
-        with (
-            contextlib.closing(GuardedAdapter(_tls(self.target, self._ca_bundle))) as adapter,
-            adapter.send(request, stream=True, timeout=self.timeouts.connect, verify=True) as response,
-        ):
-            return _answer(response.raw, max_bytes)
+        # requests makes the request and nothing more: a session's cookies, proxies, .netrc and redirects are not for
+        # us, and its adapter costs as much as the exchange
+        made = requests.Request(method, f"{self.base_url}{path}", headers=self._headers(), **arguments).prepare()
+        target = replace(self.target, path=made.path_url)
+        with sending(method, target, made.headers, made.body, _tls(target, self._ca_bundle)) as response:
+            return _answer(response, max_bytes)
 
     def _headers(self) -> dict[str, str]:
         headers = dict(self._common_headers)
@@ -305,7 +300,7 @@ def _failure(error: Exception, exchange: Exchange, *, paid: bool) -> ProviderErr
     unknown = Charged.UNKNOWN if paid else Charged.NO
     if isinstance(error, NotUnderstood):
         return protocol_error(str(error), charged=unknown, retryable=not paid)
-    if exchange.over or isinstance(error, TimeoutError | requests.Timeout | urllib3.exceptions.TimeoutError):
+    if exchange.over or isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
         return ProviderError("timed_out", "no complete answer in time", retryable=not paid, charged=unknown)
     reason = f"the connection was lost before the answer was complete ({type(error).__name__})"
     return ProviderError("provider_down", reason, retryable=not paid, charged=unknown)

@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from tryon.providers import ssrf
@@ -220,8 +218,7 @@ class KeptConnections(threading.local):
             connection.close()
         with contextlib.ExitStack() as unless_kept:
             unless_kept.callback(connection.close)
-            connection.request("GET", target.path, headers=headers, preload_content=False, decode_content=False)
-            response = connection.getresponse()
+            response = _answer(connection, "GET", target.path, headers)
             unless_kept.callback(response.close)
             yield response
             if response.closed:
@@ -235,6 +232,29 @@ class KeptConnections(threading.local):
         _close_all(self._open)
 
 
+@contextlib.contextmanager
+def sending(
+    method: str, target: ssrf.Target, headers: Mapping[str, str], body: bytes | str | None, tls: ssl.SSLContext | None
+) -> Iterator[urllib3.BaseHTTPResponse]:
+    """Send to ``target`` once, within ``exchanging``, over a connection of its own. ``tls`` is for https.
+
+    A kept connection may be closed by the other side in the very moment of sending, and then nobody knows whether the
+    request was taken: never for what may cost money.
+    """
+    with (
+        contextlib.closing(_connection(target, tls)) as connection,
+        contextlib.closing(_answer(connection, method, target.path, headers, body)) as response,
+    ):
+        yield response
+
+
+def _answer(
+    connection: Connection, method: str, path: str, headers: Mapping[str, str], body: bytes | str | None = None
+) -> urllib3.BaseHTTPResponse:
+    connection.request(method, path, body, headers, preload_content=False, decode_content=False)
+    return connection.getresponse()
+
+
 def _close_all(connections: dict[tuple[Any, ...], Connection]) -> None:
     while connections:
         connections.popitem()[1].close()
@@ -244,27 +264,3 @@ def _connection(target: ssrf.Target, tls: ssl.SSLContext | None) -> Connection:
     if target.scheme == "https":
         return TLSConnection(target.host, target.port, ssl_context=tls)
     return PlainConnection(target.host, target.port)
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = PlainConnection
-
-
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = TLSConnection
-
-
-class GuardedAdapter(HTTPAdapter):
-    """The requests adapter that uses these connections, for what is sent once. ``tls`` is for https."""
-
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
-        self._tls = tls
-        super().__init__(max_retries=0, pool_connections=1, pool_maxsize=1)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._tls)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TLSPool}
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """The context holds the certificates: a bundle named here would be read anew for every connection."""
-        conn.cert_reqs = "CERT_REQUIRED"
