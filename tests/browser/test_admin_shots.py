@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.office import GARMENTS, PHONE, RULES, choose, looks, make_output, make_shots, sign_in
 from tests.conftest import first, garment_of, plain_picture
@@ -49,6 +49,34 @@ def test_through_the_login_form(live_server, office, page, complaints):
     page.get_by_label("Password").fill("secret")
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_text("Tee 3")).to_be_visible()
+
+
+def test_an_order_that_was_stopped_on_its_way_can_be_sent_again(live_server, signed_in):
+    page = signed_in
+    page.clock.install()
+    page.locator("#action-toggle").check()
+    choose(page, "Generate on-model shots…")
+    make = page.locator("[data-tryon-make]")
+    expect(make).to_have_text("Make 3 shots")
+    sent = []
+
+    def stop(route: Route) -> None:
+        sent.append(route.request)
+        route.abort("aborted")  # as the browser's own button does: the page stays
+
+    page.route("**/generate-shots/", stop)
+    with page.expect_event("requestfailed"):
+        make.click()
+    make.click()  # a double click
+    page.clock.fast_forward(6_000)
+    with page.expect_event("requestfailed"):
+        make.click()
+    assert len(sent) == 2
+    page.unroute("**/generate-shots/")
+    page.clock.fast_forward(6_000)
+    make.click()
+    expect(page.get_by_text("3 shots queued")).to_be_visible()
+    assert TryOnResult.objects.count() == 3
 
 
 def test_the_count_follows_every_choice(live_server, signed_in, complaints):

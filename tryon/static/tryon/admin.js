@@ -4,6 +4,7 @@
 
   const REFRESH_MS = 3000;
   const TYPING_MS = 400;
+  const SENDING_MS = 5000;
   const STEP = 0.1; // how much must have changed before it is announced
 
   /* ---- the order page: count and price follow every choice, and the form goes out once */
@@ -64,6 +65,7 @@
         event.preventDefault();
       }
       form.dataset.sent = "1";
+      window.setTimeout(() => delete form.dataset.sent, SENDING_MS); // who stopped it may send it again
     });
     window.addEventListener("pageshow", (event) => {
       delete form.dataset.sent;

@@ -4,6 +4,7 @@
 
   const LONGEST = 1024; // pixels of the drawing that is sent
   const PAINT = "rgba(214, 30, 60, 1)";
+  const SENDING_MS = 5000;
 
   /* ---- a form is sent once */
 
@@ -13,6 +14,7 @@
         event.preventDefault();
       }
       form.dataset.sent = "1";
+      window.setTimeout(() => delete form.dataset.sent, SENDING_MS); // who stopped it may send it again
     });
     window.addEventListener("pageshow", () => delete form.dataset.sent);
   }
