@@ -2,6 +2,7 @@
 
     python -m benchmarks.runner carry --jobs 500 2000        one worker process, jobs of 5 s; needs PostgreSQL
     python -m benchmarks.runner carry --jobs 500 --processes 2
+    python -m benchmarks.runner carry --jobs 500 2000 --affinity 1   each worker kept to one core
     python -m benchmarks.runner rate --limit 60/60 --jobs 120   a limited provider: share used, answers 429
     python -m benchmarks.runner loops --jobs 8              a blocking loop per task, django-q2 and Celery
 
@@ -157,6 +158,12 @@ def reference_loop() -> float:
     return 1000 * (time.thread_time() - before)
 
 
+def keep_to(cores: int) -> None:
+    """So many cores for all threads of this process, as ``taskset`` gives; 0: any."""
+    if cores:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-cores:])
+
+
 def usage() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
@@ -193,15 +200,15 @@ def bare(jobs: int, seconds: float, address: str) -> None:
     print(json.dumps({"cpu_ms_a_job": 1000 * (usage() - before) / jobs, "ratio_to_ideal": took / seconds}))
 
 
-def run_bare(jobs: int, seconds: float, address: str) -> dict[str, float]:
-    given = ["bare", "--jobs", str(jobs), "--seconds", str(seconds), "--address", address]
+def run_bare(jobs: int, seconds: float, address: str, affinity: int) -> dict[str, float]:
+    given = ["bare", "--jobs", str(jobs), "--seconds", str(seconds), "--address", address, "--affinity", str(affinity)]
     command = [sys.executable, "-m", "benchmarks.runner", *given]
     found: dict[str, float] = json.loads(subprocess.check_output(command, cwd=ROOT, timeout=PATIENCE))
     return found
 
 
-def run_drains(processes: int) -> list[dict[str, float]]:
-    command = [sys.executable, "-m", "benchmarks.runner", "drain"]
+def run_drains(processes: int, affinity: int = 0) -> list[dict[str, float]]:
+    command = [sys.executable, "-m", "benchmarks.runner", "drain", "--affinity", str(affinity)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) for _ in range(processes)]
     return [json.loads(process.communicate(timeout=PATIENCE)[0].splitlines()[-1]) for process in running]
 
@@ -209,7 +216,7 @@ def run_drains(processes: int) -> list[dict[str, float]]:
 # ---------------------------------------------------------------- scenarios
 
 
-def carry(jobs: int, seconds: float, processes: int, address: str) -> dict[str, Any]:
+def carry(jobs: int, seconds: float, processes: int, address: str, affinity: int) -> dict[str, Any]:
     """``jobs`` jobs of ``seconds`` each, all due at once."""
     from django.utils import timezone
 
@@ -219,12 +226,12 @@ def carry(jobs: int, seconds: float, processes: int, address: str) -> dict[str, 
         add_jobs(WARM_UP)
         run_drains(1)
     add_jobs(jobs)
-    floors = [run_bare(jobs, seconds, address)]
+    floors = [run_bare(jobs, seconds, address, affinity)]
     writes = row_writes()
     ready = timezone.now()
-    costs = run_drains(processes)
+    costs = run_drains(processes, affinity)
     writes = row_writes() - writes
-    floors.append(run_bare(jobs, seconds, address))
+    floors.append(run_bare(jobs, seconds, address, affinity))
     floor = {name: sum(found[name] for found in floors) / len(floors) for name in floors[0]}
     cpu = 1000 * sum(cost["cpu"] for cost in costs) / jobs
     found = TryOnResult.objects.filter(started_at__gte=ready)
@@ -236,6 +243,7 @@ def carry(jobs: int, seconds: float, processes: int, address: str) -> dict[str, 
     return {
         "jobs": jobs,
         "processes": processes,
+        "affinity": affinity,
         "succeeded": len(done),
         "start_up_s": round((begun - ready).total_seconds(), 2),
         "makespan_s": round(makespan, 2),
@@ -358,9 +366,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, nargs="+", default=[500])
     parser.add_argument("--seconds", type=float, default=5.0, help="The provider's own time for a job.")
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--affinity", type=int, default=0, help="Cores for each worker process; 0: all.")
     parser.add_argument("--limit", default="60/60", help="calls/seconds")
     parser.add_argument("--address", default="", help="The provider's, for ``bare``.")
     given = parser.parse_args()
+    if given.what in ("drain", "bare"):
+        keep_to(given.affinity)
     if given.what == "drain":
         drain()
         return
@@ -373,7 +384,7 @@ def main() -> None:
     with stage(given.seconds, **environment) as address:
         for jobs in given.jobs:
             if given.what == "carry":
-                outcome = carry(jobs, given.seconds, given.processes, address)
+                outcome = carry(jobs, given.seconds, given.processes, address, given.affinity)
             elif given.what == "rate":
                 outcome = rate(jobs, given.limit, given.processes, address)
             else:
