@@ -198,8 +198,7 @@ class ForgetsAnOperation(AcmeProvider):
 
 class OwnPrefix(AcmeProvider):
     def __init__(self, alias: str = "", **options: Any) -> None:
-        super().__init__(alias, **options)
-        self.client.base_url = self.client.base_url.replace("/some/prefix", "")
+        super().__init__(alias, **{**options, "base_url": options["base_url"].replace("/some/prefix", "")})
 
 
 class DefaultsNotSent(AcmeProvider):

@@ -97,7 +97,7 @@ class HttpClient:
     ) -> None:
         """Raises ``ssrf.Refused`` for a ``base_url`` that may not be called."""
         self.target = ssrf.parse(base_url, plain=allow_private_hosts, any_port=True)
-        self.base_url, self._root = base_url.rstrip("/"), self.target.path.rstrip("/")
+        self._root = self.target.path.rstrip("/")
         self.timeouts = timeouts
         self.allow_private_hosts = allow_private_hosts
         self._key, self._key_header, self._token = key, key_header, token
@@ -145,11 +145,12 @@ class HttpClient:
         failure: ProviderError | None = None
         with exchanging(exchange):
             try:
+                target = replace(self.target, path=f"{self._root}{path}{'?' if query else ''}{urlencode(query or {})}")
                 if method == "GET":
-                    answer = self._ask(path, query, max_bytes)
+                    answer = self._ask(target, max_bytes)
                 else:
                     data = fields if body is None else body
-                    answer = self._post(method, path, max_bytes, json=json, data=data, files=files, params=query)
+                    answer = self._post(method, target, max_bytes, data=data, files=files, json=json)
             except _FAILURES as error:
                 failure = _failure(error, exchange, paid=paid)
         if failure is not None:  # raised out here, so that the error does not carry a request with keys and pictures
@@ -163,16 +164,17 @@ class HttpClient:
         """Close this thread's connections."""
         self._kept.close()
 
-    def _ask(self, path: str, query: Mapping[str, str] | None, max_bytes: int) -> Answer:
-        target = replace(self.target, path=f"{self._root}{path}{'?' if query else ''}{urlencode(query or {})}")
+    def _ask(self, target: ssrf.Target, max_bytes: int) -> Answer:
         with self._kept.asking(target, self._headers(), _tls(target, self._ca_bundle)) as response:
             return _answer(response, max_bytes)
 
-    def _post(self, method: str, path: str, max_bytes: int, **arguments: Any) -> Answer:
-        # requests makes the request and nothing more: a session's cookies, proxies, .netrc and redirects are not for
-        # us, and its adapter costs as much as the exchange
-        made = requests.Request(method, f"{self.base_url}{path}", headers=self._headers(), **arguments).prepare()
-        target = replace(self.target, path=made.path_url)
+    def _post(self, method: str, target: ssrf.Target, max_bytes: int, **content: Any) -> Answer:
+        # requests makes the body and its headers and nothing more: a session's cookies, proxies, .netrc and redirects
+        # are not for us, and its adapter costs as much as the exchange
+        made = requests.PreparedRequest()
+        made.prepare_method(method)
+        made.prepare_headers(self._headers())
+        made.prepare_body(**content)
         with sending(method, target, made.headers, made.body, _tls(target, self._ca_bundle)) as response:
             return _answer(response, max_bytes)
 

@@ -6,6 +6,7 @@ The document names two prices for most operations; these are the higher ones, of
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from tryon.choices import Operation
 from tryon.images.picture import MEGABYTE
@@ -56,6 +57,7 @@ TRY_ON_TODAY = (
 )
 
 
+@cache
 def capabilities(*, seed: bool) -> Mapping[Operation, Capability]:
     try_on = Capability(
         () if seed else TRY_ON_TODAY,
