@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlencode, urljoin
 
 import requests
-import urllib3.exceptions
+from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from tryon import __version__
@@ -41,7 +41,6 @@ before_paid: ContextVar[Callable[[], None] | None] = ContextVar("before_paid", d
 """Called when a request that may cost money is made and connected, before its first byte leaves. It may wait."""
 _FAILURES = (
     requests.RequestException,
-    urllib3.exceptions.HTTPError,
     http.client.HTTPException,
     OSError,
     ValueError,
@@ -235,6 +234,7 @@ def _tls(target: ssrf.Target, ca_bundle: str) -> ssl.SSLContext | None:
     with _making_tls:  # or each of the threads that come first reads all the certificates
         if ca_bundle not in _contexts:
             _contexts[ca_bundle] = ssl.create_default_context(cafile=ca_bundle)
+            _contexts[ca_bundle].set_alpn_protocols(["http/1.1"])
         return _contexts[ca_bundle]
 
 
@@ -273,24 +273,28 @@ def _redirected(url: str, target: ssrf.Target, location: str) -> str:
     return following
 
 
-def _answer(response: urllib3.BaseHTTPResponse, max_bytes: int) -> Answer:
-    packed = response.headers.get("content-encoding", "identity").strip().lower()
+def _answer(response: http.client.HTTPResponse, max_bytes: int) -> Answer:
+    headers = CaseInsensitiveDict(response.headers.items())
+    packed = headers.get("content-encoding", "identity").strip().lower()
     if packed not in ("identity", "", "gzip", "x-gzip"):
         raise NotUnderstood("packed in a way that was not asked for")
     data = _read(response, max_bytes)
-    return Answer(response.status, response.headers, gunzip(data, max_bytes) if packed.endswith("gzip") else data)
+    return Answer(response.status, headers, gunzip(data, max_bytes) if packed.endswith("gzip") else data)
 
 
-def _read(stream: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
-    """The body as it comes over the wire. Raises NotUnderstood when it is larger, and urllib3's when it is cut."""
+def _read(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
+    """The body as it comes over the wire. Raises NotUnderstood when it is larger, ``IncompleteRead`` when it is cut."""
     parts, total = [], 0
-    while part := stream.read(CHUNK, decode_content=False):
+    while part := response.read(CHUNK):
         total += len(part)
         if total > max_bytes:
-            stream.close()
+            response.close()
             raise NotUnderstood(f"more than {max_bytes} bytes")
         parts.append(part)
-    return b"".join(parts)
+    data = b"".join(parts)
+    if response.length:  # read in parts, the end of the stream is no error there
+        raise http.client.IncompleteRead(data, response.length)
+    return data
 
 
 def _failure(error: Exception, exchange: Exchange, *, paid: bool) -> ProviderError:
@@ -302,7 +306,7 @@ def _failure(error: Exception, exchange: Exchange, *, paid: bool) -> ProviderErr
     unknown = Charged.UNKNOWN if paid else Charged.NO
     if isinstance(error, NotUnderstood):
         return protocol_error(str(error), charged=unknown, retryable=not paid)
-    if exchange.over or isinstance(error, TimeoutError | urllib3.exceptions.TimeoutError):
+    if exchange.over or isinstance(error, TimeoutError):
         return ProviderError("timed_out", "no complete answer in time", retryable=not paid, charged=unknown)
     reason = f"the connection was lost before the answer was complete ({type(error).__name__})"
     return ProviderError("provider_down", reason, retryable=not paid, charged=unknown)

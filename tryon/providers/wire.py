@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
-import logging
 import os
 import socket
 import ssl
@@ -20,8 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util import wait_for_read
 
 from tryon.providers import ssrf
 
@@ -105,14 +103,6 @@ def exchanging(exchange: Exchange) -> Iterator[Exchange]:
         del _here.exchange
 
 
-def _not_ours(record: logging.LogRecord) -> bool:
-    """urllib3 logs whole addresses, and those of ours may hold the token of a webhook."""
-    return not hasattr(_here, "exchange")
-
-
-logging.getLogger("urllib3.connectionpool").addFilter(_not_ours)
-
-
 def _current() -> Exchange:
     exchange: Exchange = _here.exchange
     return exchange
@@ -121,65 +111,75 @@ def _current() -> Exchange:
 class _TimedStream(io.RawIOBase):
     """Reads from a socket. Every single read gets what is left of the deadline, so that a trickle can't outlast it."""
 
-    def __init__(self, stream: io.RawIOBase, sock: socket.socket, exchange: Exchange) -> None:
-        self._stream, self._sock, self._exchange = stream, sock, exchange
+    def __init__(self, sock: socket.socket, exchange: Exchange) -> None:
+        self._stream: Any = sock.makefile("rb", buffering=0)  # keeps the socket open as long as the body is read
+        self._sock, self._exchange = sock, exchange
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
         _limit(self._sock, self._exchange.left(self._exchange.read_timeout))
-        return self._stream.readinto(buffer)
+        read: int | None = self._stream.readinto(buffer)
+        return read
 
     def close(self) -> None:
         self._stream.close()
         super().close()
 
 
+class _TimedSocket:
+    """What a response sees of a socket: it makes a file of it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_TimedStream(self._sock, _current()))
+
+
 class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp.close()
-        stream: Any = sock.makefile("rb", buffering=0)  # keeps the socket open as long as the body is read
-        self.fp = io.BufferedReader(_TimedStream(stream, sock, _current()))
+        super().__init__(_TimedSocket(sock), *args, **kwargs)  # type: ignore[arg-type]
 
 
-class PlainConnection(HTTPConnection):
+class Connection(http.client.HTTPConnection):
+    """To a checked address, within the deadline of the exchange that uses it. ``tls``: by https."""
+
     response_class = _TimedResponse
 
-    def _new_conn(self) -> socket.socket:
-        return _current().open(self.host, self.port)
+    def __init__(self, target: ssrf.Target, tls: ssl.SSLContext | None) -> None:
+        super().__init__(target.host, target.port)
+        self._tls = tls
+        self.default_port = 443 if tls else 80  # which the Host header leaves out
+
+    def connect(self) -> None:
+        sock = _current().open(self.host, self.port)
+        self.sock = self._tls.wrap_socket(sock, server_hostname=self.host) if self._tls else sock
+
+    @property
+    def stands(self) -> bool:
+        """Not closed by either side, as far as can be known: what an idle connection has to tell is its end."""
+        return self.sock is not None and not wait_for_read(self.sock, timeout=0.0)
 
     def send(self, data: Any) -> None:
-        _send(self, super().send, data)
+        """Before the first byte leaves, the connection stands: a failure until then can't have cost anything."""
+        if self.sock is None:
+            self.connect()
+        exchange = _current()
+        if not exchange.sent and exchange.leaving is not None:
+            before = time.monotonic()
+            exchange.leaving()
+            exchange.until += time.monotonic() - before
+        exchange.sent = True
+        _limit(self.sock, exchange.left(exchange.read_timeout))
+        super().send(data)
 
-
-class TLSConnection(HTTPSConnection):
-    response_class = _TimedResponse
-
-    def _new_conn(self) -> socket.socket:
-        return _current().open(self.host, self.port or 443)
-
-    def send(self, data: Any) -> None:
-        _send(self, super().send, data)
-
-
-Connection = PlainConnection | TLSConnection
-
-
-def _send(connection: HTTPConnection, send: Callable[[Any], None], data: Any) -> None:
-    """Before the first byte leaves, the connection stands: a failure until then can't have cost anything."""
-    if connection.sock is None:
-        connection.connect()
-    exchange = _current()
-    if not exchange.sent and exchange.leaving is not None:
-        before = time.monotonic()
-        exchange.leaving()
-        exchange.until += time.monotonic() - before
-    exchange.sent = True
-    connection.timeout = exchange.left(exchange.read_timeout)  # what urllib3 sets once more before it reads
-    _limit(connection.sock, connection.timeout)
-    send(data)
+    def answer(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | str | None = None
+    ) -> http.client.HTTPResponse:
+        self.request(method, path, body, dict(headers))
+        return self.getresponse()
 
 
 def _limit(sock: socket.socket, seconds: float) -> None:
@@ -205,23 +205,21 @@ class KeptConnections(threading.local):
     @contextlib.contextmanager
     def asking(
         self, target: ssrf.Target, headers: Mapping[str, str], tls: ssl.SSLContext | None
-    ) -> Iterator[urllib3.BaseHTTPResponse]:
+    ) -> Iterator[http.client.HTTPResponse]:
         """GET ``target``, within ``exchanging``. ``tls`` is for https. An answer that is not read whole costs the
         connection."""
         exchange = _current()
         # of this process: a child that was forked has the same sockets, and must not use them
         place = (os.getpid(), target.scheme, target.host, target.port, tls, exchange.allow_private, exchange.network)
-        connection = self._open.pop(place, None)
-        if connection is None:
-            connection = _connection(target, tls)
-        elif not connection.is_connected:
+        connection = self._open.pop(place, None) or Connection(target, tls)
+        if not connection.stands:
             connection.close()
         with contextlib.ExitStack() as unless_kept:
             unless_kept.callback(connection.close)
-            response = _answer(connection, "GET", target.path, headers)
+            response = connection.answer("GET", target.path, headers)
             unless_kept.callback(response.close)
             yield response
-            if response.closed:
+            if response.isclosed():
                 unless_kept.pop_all()
                 self._open[place] = connection
         if len(self._open) > self.MOST:
@@ -235,32 +233,19 @@ class KeptConnections(threading.local):
 @contextlib.contextmanager
 def sending(
     method: str, target: ssrf.Target, headers: Mapping[str, str], body: bytes | str | None, tls: ssl.SSLContext | None
-) -> Iterator[urllib3.BaseHTTPResponse]:
+) -> Iterator[http.client.HTTPResponse]:
     """Send to ``target`` once, within ``exchanging``, over a connection of its own. ``tls`` is for https.
 
     A kept connection may be closed by the other side in the very moment of sending, and then nobody knows whether the
     request was taken: never for what may cost money.
     """
     with (
-        contextlib.closing(_connection(target, tls)) as connection,
-        contextlib.closing(_answer(connection, method, target.path, headers, body)) as response,
+        contextlib.closing(Connection(target, tls)) as connection,
+        contextlib.closing(connection.answer(method, target.path, headers, body)) as response,
     ):
         yield response
-
-
-def _answer(
-    connection: Connection, method: str, path: str, headers: Mapping[str, str], body: bytes | str | None = None
-) -> urllib3.BaseHTTPResponse:
-    connection.request(method, path, body, headers, preload_content=False, decode_content=False)
-    return connection.getresponse()
 
 
 def _close_all(connections: dict[tuple[Any, ...], Connection]) -> None:
     while connections:
         connections.popitem()[1].close()
-
-
-def _connection(target: ssrf.Target, tls: ssl.SSLContext | None) -> Connection:
-    if target.scheme == "https":
-        return TLSConnection(target.host, target.port, ssl_context=tls)
-    return PlainConnection(target.host, target.port)
