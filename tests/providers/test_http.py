@@ -241,6 +241,25 @@ def test_questions_keep_their_connection_and_what_is_paid_has_one_of_its_own(ser
     assert server.connections == 4
 
 
+def test_a_kept_connection_that_the_other_side_closed_is_replaced() -> None:
+    closed = threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        for _ in range(2):
+            with listening.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue")
+            closed.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=[listening], daemon=True).start()
+        api = client(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        assert api.send("GET", "/x").json() is True
+        assert closed.wait(10)
+        assert api.send("GET", "/x").json() is True
+        api.close()
+
+
 # ---------------------------------------------------------------- keys
 
 
