@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import io
 import os
+import selectors
 import socket
 import ssl
 import threading
@@ -18,8 +19,6 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from urllib3.util import wait_for_read
 
 from tryon.providers import ssrf
 
@@ -108,6 +107,9 @@ def _current() -> Exchange:
     return exchange
 
 
+_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)  # the one that opens no file of its own
+
+
 class _TimedStream(io.RawIOBase):
     """Reads from a socket. Every single read gets what is left of the deadline, so that a trickle can't outlast it."""
 
@@ -160,7 +162,11 @@ class Connection(http.client.HTTPConnection):
     @property
     def stands(self) -> bool:
         """Not closed by either side, as far as can be known: what an idle connection has to tell is its end."""
-        return self.sock is not None and not wait_for_read(self.sock, timeout=0.0)
+        if self.sock is None:
+            return False
+        with _Selector() as waiting:
+            waiting.register(self.sock, selectors.EVENT_READ)
+            return not waiting.select(0)
 
     def send(self, data: Any) -> None:
         """Before the first byte leaves, the connection stands: a failure until then can't have cost anything."""
