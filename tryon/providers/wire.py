@@ -107,9 +107,6 @@ def _current() -> Exchange:
     return exchange
 
 
-_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)  # the one that opens no file of its own
-
-
 class _TimedStream(io.RawIOBase):
     """Reads from a socket. Every single read gets what is left of the deadline, so that a trickle can't outlast it."""
 
@@ -143,6 +140,9 @@ class _TimedSocket:
 class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(_TimedSocket(sock), *args, **kwargs)  # type: ignore[arg-type]
+
+
+_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)  # the one that opens no file of its own
 
 
 class Connection(http.client.HTTPConnection):
@@ -184,7 +184,7 @@ class Connection(http.client.HTTPConnection):
     def answer(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | str | None = None
     ) -> http.client.HTTPResponse:
-        self.request(method, path, body, dict(headers))
+        self.request(method, path, body, headers)
         return self.getresponse()
 
 
