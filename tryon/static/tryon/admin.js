@@ -7,7 +7,23 @@
   const SENDING_MS = 5000;
   const STEP = 0.1; // how much must have changed before it is announced
 
-  /* ---- the order page: count and price follow every choice, and the form goes out once */
+  /* ---- a form is sent once; a list to download leaves its page where it is */
+
+  function sendOnce(form) {
+    form.addEventListener("submit", (event) => {
+      if (event.submitter && event.submitter.name === "csv") {
+        return;
+      }
+      if (form.dataset.sent) {
+        event.preventDefault();
+      }
+      form.dataset.sent = "1";
+      window.setTimeout(() => delete form.dataset.sent, SENDING_MS); // who stopped it may send it again
+    });
+    window.addEventListener("pageshow", () => delete form.dataset.sent);
+  }
+
+  /* ---- the order page: count and price follow every choice */
 
   function watchOrder(form) {
     const make = form.querySelector("[data-tryon-make]");
@@ -57,18 +73,7 @@
         timer = window.setTimeout(count, TYPING_MS);
       }
     });
-    form.addEventListener("submit", (event) => {
-      if (event.submitter && event.submitter.name === "csv") {
-        return;
-      }
-      if (form.dataset.sent) {
-        event.preventDefault();
-      }
-      form.dataset.sent = "1";
-      window.setTimeout(() => delete form.dataset.sent, SENDING_MS); // who stopped it may send it again
-    });
     window.addEventListener("pageshow", (event) => {
-      delete form.dataset.sent;
       if (event.persisted || part("total").dataset.shots !== String(form.querySelector("[data-tryon-count]").value)) {
         count();
       }
@@ -191,6 +196,7 @@
   }
 
   function start() {
+    document.querySelectorAll("form[data-tryon-once]").forEach(sendOnce);
     document.querySelectorAll("[data-tryon-order]").forEach(watchOrder);
     document.querySelectorAll("[data-tryon-live]").forEach(watchShots);
   }

@@ -4,20 +4,6 @@
 
   const LONGEST = 1024; // pixels of the drawing that is sent
   const PAINT = "rgba(214, 30, 60, 1)";
-  const SENDING_MS = 5000;
-
-  /* ---- a form is sent once */
-
-  function sendOnce(form) {
-    form.addEventListener("submit", (event) => {
-      if (form.dataset.sent) {
-        event.preventDefault();
-      }
-      form.dataset.sent = "1";
-      window.setTimeout(() => delete form.dataset.sent, SENDING_MS); // who stopped it may send it again
-    });
-    window.addEventListener("pageshow", () => delete form.dataset.sent);
-  }
 
   /* ---- the mask */
 
@@ -213,15 +199,8 @@
   }
 
   function start() {
-    document.querySelectorAll("form[data-tryon-tool]").forEach((form) => {
-      sendOnce(form);
-      startPainting(form);
-    });
-    document.querySelectorAll("form[data-tryon-judge]").forEach((form) => {
-      sendOnce(form);
-      judge(form);
-    });
-    document.querySelectorAll("form[data-tryon-once]").forEach(sendOnce);
+    document.querySelectorAll("form[data-tryon-tool]").forEach(startPainting);
+    document.querySelectorAll("form[data-tryon-judge]").forEach(judge);
   }
 
   if (document.readyState === "loading") {
