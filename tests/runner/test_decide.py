@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from tryon.models import EntryState
 from tryon.providers.base import Charged, ProviderError
 from tryon.runner import decide
 from tryon.runner.decide import Again, Over
+from tryon.runner.history import SAMPLE
 
 NO, YES, UNKNOWN = Charged.NO, Charged.YES, Charged.UNKNOWN
 
@@ -97,3 +101,33 @@ def test_health(error: Exception, answered: bool | None, pause: float, shut: boo
 def test_takeover(paid: bool, attempts: int, status: Status | None) -> None:
     found = decide.after_takeover(paid=paid, attempts=attempts, max_attempts=3)
     assert (found.status if found else None) == status
+
+
+@pytest.mark.parametrize(
+    ("takes", "lag", "polls"),
+    [
+        (lambda: 5.0, 0.04, 1.3),
+        (lambda: 12 * random.lognormvariate(0, 0.15), 0.04, 7.0),
+        (lambda: 20 * random.lognormvariate(0, 0.5), 0.065, 17.0),
+    ],
+    ids=["always 5 s", "about 12 s", "widely about 20 s"],
+)
+def test_polls_come_soon_after_the_result(takes: Callable[[], float], lag: float, polls: float) -> None:
+    """What was seen of the jobs before says when to ask about the next ones, our own lateness included."""
+    state = random.getstate()
+    random.seed(1)
+    jobs, asked, behind = 6000, 0, 0.0
+    seen: deque[float] = deque(maxlen=SAMPLE)
+    for _ in range(jobs // 40):  # so many at once
+        fastest, done = min(seen, default=None), []
+        for _ in range(40):
+            job, at, questions = takes(), decide.first_poll(fastest), 1
+            while at < job:
+                at, questions = at + decide.next_poll(at), questions + 1
+            asked += questions
+            behind += (at - job) / job
+            done.append(at + random.uniform(0.02, 0.08))  # until it is fetched and written
+        seen.extend(sorted(done))
+    random.setstate(state)
+    assert behind / jobs < lag
+    assert asked / jobs < polls

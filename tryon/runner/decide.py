@@ -17,6 +17,7 @@ SHORTEST_POLL_SECONDS = 0.5
 POLL_SHARE_OF_ELAPSED = 0.06
 PACE_SECONDS = 5.0  # of quiet after "too many requests" that does not say how long
 JITTER = 0.1
+EARLY_SHARE = 0.1  # of the first polls, by up to JITTER
 MONEY = {
     Charged.NO: EntryState.REFUNDED,
     Charged.YES: EntryState.COMMITTED,
@@ -110,9 +111,15 @@ def backoff(waited: float) -> float:
     return random.uniform(0.5, 1.0) * longest  # noqa: S311
 
 
-def first_poll(fast_latency: float | None) -> float:
-    """Seconds from submit to the first poll: the 5th percentile of the provider's recent latencies, if known."""
-    return jittered(fast_latency if fast_latency is not None else FIRST_POLL_SECONDS)
+def first_poll(fastest: float | None) -> float:
+    """Seconds from submit to the first poll: as long as the fastest of the provider's recent jobs took, if known.
+
+    What is known is when we saw that a job was done, so without the few that are asked about sooner our own waiting
+    would be taken for the provider's, and grow from job to job.
+    """
+    wait = FIRST_POLL_SECONDS if fastest is None else fastest
+    early = random.random() < EARLY_SHARE  # noqa: S311
+    return wait * random.uniform(1 - JITTER, 1) if early else wait  # noqa: S311
 
 
 def next_poll(elapsed: float, late: float = 0.0) -> float:

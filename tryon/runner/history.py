@@ -24,18 +24,9 @@ def latencies(provider: str, operation: str, since: str = STARTED) -> list[float
     return sorted((end - start).total_seconds() for start, end in rows if start and end)
 
 
-def fast_latency(provider: str, operation: str) -> float | None:
-    """The 5th percentile, or None when nothing is known."""
-    return _fast(latencies(provider, operation, SUBMITTED))
-
-
 def usual_latency(provider: str, operation: str) -> float | None:
     """The median, or None when nothing is known."""
     return _usual(latencies(provider, operation))
-
-
-def _fast(found: list[float]) -> float | None:
-    return found[len(found) // 20] if found else None
 
 
 def _usual(found: list[float]) -> float | None:
@@ -49,8 +40,8 @@ class Latencies:
         self.seconds = seconds
         self._known: dict[tuple[str, ...], tuple[float, list[float]]] = {}
 
-    def fast(self, provider: str, operation: str) -> float | None:
-        return _fast(self._latest(provider, operation, SUBMITTED))
+    def fastest(self, provider: str, operation: str) -> float | None:
+        return next(iter(self._latest(provider, operation, SUBMITTED)), None)
 
     def usual(self, provider: str, operation: str) -> float | None:
         return _usual(self._latest(provider, operation, STARTED))

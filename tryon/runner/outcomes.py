@@ -103,7 +103,7 @@ class Outcomes:
             self._keep(job, 0.0, **made)
 
     def _first_poll(self, job: Job) -> float:
-        wait = decide.first_poll(self.latencies.fast(job.provider.alias, job.row.operation))
+        wait = decide.first_poll(self.latencies.fastest(job.provider.alias, job.row.operation))
         return min(wait, 1.0) if job.row.hinted_at else wait
 
     def _submit_failed(self, job: Job, error: Exception) -> None:
