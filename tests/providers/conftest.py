@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.providers.over_http import TLSServer
 from tryon.testing import Server, serving
 
 
@@ -11,3 +13,10 @@ from tryon.testing import Server, serving
 def server() -> Iterator[Server]:
     with serving() as running:
         yield running
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Iterator[TLSServer]:
+    server = TLSServer(tmp_path)
+    yield server
+    server.stop()

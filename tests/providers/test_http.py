@@ -9,7 +9,6 @@ import logging
 import os
 import socket
 import ssl
-import subprocess
 import threading
 import time
 import traceback
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.providers.over_http import KEY, TLSServer, client, public, refused
 from tryon.images.picture import MEGABYTE
 from tryon.providers import answers, http, ssrf
 from tryon.providers.answers import NotUnderstood, clean, parse_json
@@ -25,28 +25,6 @@ from tryon.providers.base import Charged, ProviderError
 from tryon.providers.http import HttpClient, Secret, Timeouts, fetch
 from tryon.providers.wire import KeptConnections, Network, dial
 from tryon.testing import Canned, Server, serving
-
-KEY = "sk_live_canary_0123456789"
-
-
-def client(server: Server | str, *, total: float = 5.0, read: float = 5.0, **more: Any) -> HttpClient:
-    url = server if isinstance(server, str) else server.url
-    return HttpClient(
-        url,
-        **{
-            "key": Secret(KEY),
-            "timeouts": Timeouts(connect=2.0, read=read, total=total),
-            "allow_private_hosts": True,
-            **more,
-        },
-    )
-
-
-def refused(call: Any, *args: Any, **kwargs: Any) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        call(*args, **kwargs)
-    return caught.value
-
 
 # ---------------------------------------------------------------- what is sent
 
@@ -328,6 +306,12 @@ def test_wide_json_and_brackets_in_text_are_understood(value: Any) -> None:
     assert parse_json(json.dumps(value).encode()) == value
 
 
+def test_too_many_values_are_refused_before_they_are_made() -> None:
+    """Fourteen megabytes of empty lists would take 345 of memory."""
+    with pytest.raises(NotUnderstood, match="too many"):
+        parse_json(b"[" + b"[]," * 200_000 + b"[]]")
+
+
 def test_depth_is_told_in_linear_time() -> None:
     """A scan that looks for the end of a string again from each quote in it would take hours."""
     with pytest.raises(NotUnderstood, match="not JSON"):
@@ -366,6 +350,8 @@ def test_how_long_to_stay_away() -> None:
     assert wait(retry_after="Fri, 31 Dec 1999 23:59:59 GMT") == 0
     assert wait(retry_after="99999") == answers.LONGEST_WAIT
     assert wait(retry_after="soon") is None
+    assert wait(retry_after="Fri, 31 Dec 2099 23:59:59 +99999999999999") is None
+    assert wait(retry_after="Fri, 31 Dec 99999999999999999999 23:59:59 GMT") is None
     assert wait(retry_after="nan", x_ratelimit_reset="12") == 12
     assert wait(x_ratelimit_reset=str(int(time.time()) + 50)) in (49, 50, 51)
     assert wait() is None
@@ -380,65 +366,6 @@ def test_base64_pictures() -> None:
 
 
 # ---------------------------------------------------------------- fetch
-
-
-class TLSServer(threading.Thread):
-    """Serves one file over TLS for ``cdn.example.com`` with a certificate that only the test trusts."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(daemon=True)
-        self.ca = str(folder / "cert.pem")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=cdn.example.com",
-             "-addext", "subjectAltName=DNS:cdn.example.com", "-keyout", str(folder / "key.pem"), "-out", self.ca],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(self.ca, folder / "key.pem")
-        self.names: list[str | None] = []
-        self.context.sni_callback = lambda sock, name, context: self.names.append(name)
-        self.requests: list[bytes] = []
-        self.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfile"
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self.listener.getsockname()[1])
-        self.start()
-
-    def run(self) -> None:
-        while True:
-            try:
-                plain, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
-
-    def _serve(self, plain: socket.socket) -> None:
-        try:
-            with self.context.wrap_socket(plain, server_side=True) as sock:
-                while request := sock.recv(65536):
-                    self.requests.append(request)
-                    sock.sendall(self.answer)
-        except OSError:
-            plain.close()
-
-    def dial(self, address: str, port: int, timeout: float) -> socket.socket:
-        """Every address leads here."""
-        return dial("127.0.0.1", self.port, timeout)
-
-    def stop(self) -> None:
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.join(5)
-
-
-@pytest.fixture
-def tls(tmp_path: Path) -> Any:
-    server = TLSServer(tmp_path)
-    yield server
-    server.stop()
-
-
-def public(host: str, port: int) -> list[str]:
-    return ["93.184.216.34"]
 
 
 def get(url: str, **more: Any) -> bytes:

@@ -23,6 +23,7 @@ PICTURE_ANSWER = 64 * MEGABYTE  # base64 pictures inside JSON
 LONGEST_WAIT = 600  # seconds that a provider may tell us to stay away
 LONGEST_DETAIL = 200
 DEEPEST_JSON = 100  # lists and objects within each other; APIs nest a handful
+MOST_VALUES = 100_000  # in JSON: each takes many times the memory of its text
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _LINK = re.compile(r"\b[a-z][a-z0-9+.-]*:\S*//\S*|\bdata:\S*|\bwww\.\S*", re.IGNORECASE)
@@ -85,6 +86,8 @@ class Answer:
 
 def parse_json(data: bytes) -> Any:
     """Strict JSON: UTF-8, no NaN, no infinite numbers, no key twice, no bottomless nesting. Raises NotUnderstood."""
+    if data.count(b",") > MOST_VALUES:
+        raise NotUnderstood("JSON of too many values")
     if _too_deep(data):
         raise NotUnderstood("JSON nested too deep")
     try:
@@ -179,7 +182,7 @@ def _seconds(text: str) -> int | None:
     if found is None:
         try:
             found = (parsedate_to_datetime(text) - now).total_seconds()
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             return None
     elif found > _EPOCH:
         found -= now.timestamp()

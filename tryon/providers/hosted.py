@@ -242,11 +242,11 @@ class HostedProvider(Provider):
         answer = self.client.send("POST", path, paid=True, max_bytes=limit, **arguments)
         if not answer.ok:
             raise self.refusal(answer)
-        if answer.is_page:
-            raise ProviderError("provider_down", "answered with a web page: something stands between us")
         try:
             return _reply(answer)
         except NotUnderstood as error:
+            if answer.is_page:
+                raise ProviderError("provider_down", "answered with a web page: something stands between us") from None
             raise answers.protocol_error(str(error), charged=Charged.UNKNOWN) from None
 
     def get(self, path: str, **arguments: Any) -> Reply:

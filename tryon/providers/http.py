@@ -150,6 +150,8 @@ class HttpClient:
                 else:
                     data = fields if body is None else body
                     answer = self._post(method, target, max_bytes, data=data, files=files, json=json)
+            except ProviderError as error:  # of what lets it leave
+                failure = error.with_traceback(None)
             except _FAILURES as error:
                 failure = _failure(error, exchange, paid=paid)
         if failure is not None:  # raised out here, so that the error does not carry a request with keys and pictures
@@ -275,11 +277,23 @@ def _redirected(url: str, target: ssrf.Target, location: str) -> str:
 
 def _answer(response: http.client.HTTPResponse, max_bytes: int) -> Answer:
     headers = CaseInsensitiveDict(response.headers.items())
-    packed = headers.get("content-encoding", "identity").strip().lower()
-    if packed not in ("identity", "", "gzip", "x-gzip"):
-        raise NotUnderstood("packed in a way that was not asked for")
     data = _read(response, max_bytes)
-    return Answer(response.status, headers, gunzip(data, max_bytes) if packed.endswith("gzip") else data)
+    try:
+        data = _unpacked(data, headers.get("content-encoding", ""), max_bytes)
+    except NotUnderstood:
+        if response.status < 400:
+            raise
+        data = b""  # that it was refused is understood
+    return Answer(response.status, headers, data)
+
+
+def _unpacked(data: bytes, packing: str, max_bytes: int) -> bytes:
+    packing = packing.strip().lower()
+    if packing in ("", "identity") or not data:
+        return data
+    if packing in ("gzip", "x-gzip"):
+        return gunzip(data, max_bytes)
+    raise NotUnderstood("packed in a way that was not asked for")
 
 
 def _read(response: http.client.HTTPResponse, max_bytes: int) -> bytes:

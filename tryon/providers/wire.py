@@ -10,17 +10,20 @@ import contextlib
 import http.client
 import io
 import os
-import selectors
 import socket
 import ssl
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 from tryon.providers import ssrf
+
+RESOLVE_SECONDS = 10.0  # for a name: two tries of the system's resolver
+WAITED = 0.1  # seconds of waiting to send after which a connection is looked at again
 
 
 def dial(address: str, port: int, timeout: float) -> socket.socket:
@@ -73,7 +76,7 @@ class Exchange:
     def open(self, host: str, port: int) -> socket.socket:
         """A socket to the first checked address that answers."""
         try:
-            found = ssrf.addresses(host, port, resolve=self.network.resolve, allow_private=self.allow_private)
+            found = ssrf.addresses(host, port, resolve=self._resolve, allow_private=self.allow_private)
         except ssrf.Refused as error:
             self.refused = str(error)
             raise
@@ -87,6 +90,19 @@ class Exchange:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
         raise failure
+
+    def _resolve(self, host: str, port: int) -> list[str]:
+        """In a thread that is left behind when it takes too long: the system's resolver knows no deadline of ours."""
+        found: Future[list[str]] = Future()
+
+        def look_up() -> None:
+            try:
+                found.set_result(self.network.resolve(host, port))
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                found.set_exception(error)
+
+        threading.Thread(target=look_up, daemon=True).start()
+        return found.result(self.left(RESOLVE_SECONDS))
 
 
 _here = threading.local()
@@ -138,11 +154,26 @@ class _TimedSocket:
 
 
 class _TimedResponse(http.client.HTTPResponse):
+    """Within the deadline, and stricter than http.client, which takes any answer between 101 and 199 for the last one,
+    and a chunk of a negative size for everything that comes."""
+
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(_TimedSocket(sock), *args, **kwargs)  # type: ignore[arg-type]
 
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if found[1] == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                raise http.client.UnknownProtocol("one that was not asked for")
+            if not 100 < found[1] < 200:
+                return found
+            http.client.parse_headers(self.fp)  # of an answer in between: the real one follows
 
-_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)  # the one that opens no file of its own
+    def _read_next_chunk_size(self) -> int:
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+        if size < 0:
+            raise ValueError("a chunk of a negative size")
+        return size
 
 
 class Connection(http.client.HTTPConnection):
@@ -156,17 +187,26 @@ class Connection(http.client.HTTPConnection):
         self.default_port = 443 if tls else 80  # which the Host header leaves out
 
     def connect(self) -> None:
-        sock = _current().open(self.host, self.port)
-        self.sock = self._tls.wrap_socket(sock, server_hostname=self.host) if self._tls else sock
+        exchange = _current()
+        sock = exchange.open(self.host, self.port)
+        if self._tls:
+            sock.settimeout(exchange.left(exchange.connect_timeout))
+            sock = self._tls.wrap_socket(sock, server_hostname=self.host)
+        self.sock = sock
 
     @property
     def stands(self) -> bool:
-        """Not closed by either side, as far as can be known: what an idle connection has to tell is its end."""
+        """Not closed by either side, and nothing came that was not asked for, as far as can be known."""
         if self.sock is None:
             return False
-        with _Selector() as waiting:
-            waiting.register(self.sock, selectors.EVENT_READ)
-            return not waiting.select(0)
+        self.sock.settimeout(0.0)
+        try:
+            self.sock.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return True
+        except OSError:
+            return False
+        return False
 
     def send(self, data: Any) -> None:
         """Before the first byte leaves, the connection stands: a failure until then can't have cost anything."""
@@ -174,17 +214,32 @@ class Connection(http.client.HTTPConnection):
             self.connect()
         exchange = _current()
         if not exchange.sent and exchange.leaving is not None:
-            before = time.monotonic()
-            exchange.leaving()
-            exchange.until += time.monotonic() - before
+            self._wait_to_leave(exchange, exchange.leaving)
+        seconds = exchange.left(exchange.read_timeout)
         exchange.sent = True
-        _limit(self.sock, exchange.left(exchange.read_timeout))
+        _limit(self.sock, seconds)
         super().send(data)
+
+    def _wait_to_leave(self, exchange: Exchange, leaving: Callable[[], None]) -> None:
+        exchange.left(exchange.read_timeout)  # or it would be let go, and not leave
+        before = time.monotonic()
+        leaving()
+        waited = time.monotonic() - before
+        exchange.until += waited
+        if waited > WAITED and not self.stands:
+            # not close(), which would forget the request
+            self.sock.close()
+            self.connect()
 
     def answer(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | str | None = None
     ) -> http.client.HTTPResponse:
-        self.request(method, path, body, headers)
+        try:
+            self.request(method, path, body, headers)
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+            # a server that refuses need not read the rest, and says why; without an answer this fails again
+            if not _current().sent:
+                raise
         return self.getresponse()
 
 
