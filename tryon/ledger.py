@@ -36,6 +36,8 @@ from tryon.models import Batch, EntryState, LedgerEntry, TryOnResult
 from tryon.models.bulk import in_rounds, update_each
 from tryon.providers.base import Provider
 
+MOST_CREDITS = Decimal(100_000)  # for one call; a provider that says more is not believed
+
 OPEN = (EntryState.RESERVED.value, EntryState.UNCERTAIN.value)
 LOST = "paid but "  # how the reason of a call begins that was paid for nothing
 ASKED = "refund asked for"
@@ -191,9 +193,10 @@ def _settled(items: list[Settlement]) -> Iterator[tuple[Settlement, dict[str, An
 
 def _fields(item: Settlement) -> dict[str, Any]:
     entry, amount, credits = item.entry, item.entry.amount, item.entry.credits
-    if item.state == EntryState.COMMITTED and item.credits is not None and credits != Decimal(str(item.credits)):
-        credits = max(NONE, Decimal(str(item.credits)))
-        amount = _repriced(entry, credits)
+    if item.state == EntryState.COMMITTED and item.credits is not None:
+        said = max(NONE, Decimal(str(item.credits)))
+        if said != credits and said <= MOST_CREDITS:
+            credits, amount = said, _repriced(entry, said)
     fields: dict[str, Any] = {"state": item.state.value, "credits": credits, "amount": amount}
     if item.reason:
         fields["reason"] = "; ".join(filter(None, (entry.reason, item.reason)))[:200]

@@ -53,7 +53,7 @@ def wake() -> None:
 
     Call after commit. A drain lets go of its slot before it looks for rows left over, so a row is never missed.
     """
-    now = timezone.now()
+    now = clock.now()
     if not claim.any_drain_alive(now) and claim.may_wake(now, interval=WAKE_INTERVAL):
         _enqueue()
 
@@ -78,7 +78,7 @@ def watch() -> None:
 
 
 def _look() -> None:
-    now = timezone.now()
+    now = clock.now()
     alerts.check(now)
     if webhooks.any_due(now):
         _enqueue("tryon.tasks.send_webhooks")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from tryon.errors import TryOnError
 from tryon.models import EntryState
 from tryon.providers.base import Charged, ProviderError
 from tryon.runner import decide
-from tryon.runner.decide import Again, Over
+from tryon.runner.decide import Again, Over, Seen
 from tryon.runner.history import SAMPLE
 
 NO, YES, UNKNOWN = Charged.NO, Charged.YES, Charged.UNKNOWN
@@ -103,31 +103,55 @@ def test_takeover(paid: bool, attempts: int, status: Status | None) -> None:
     assert (found.status if found else None) == status
 
 
+def asked_about(seconds: float, recent: Sequence[Seen]) -> Seen:
+    """When a job that takes ``seconds`` is seen to be done."""
+    at, polls = decide.first_poll(decide.soonest(recent)), 1
+    while at < seconds:
+        at, polls = at + decide.next_poll(at), polls + 1
+    return Seen(at, polls)
+
+
+@pytest.fixture
+def seeded() -> Iterator[None]:
+    state = random.getstate()
+    random.seed(1)
+    yield
+    random.setstate(state)
+
+
 @pytest.mark.parametrize(
     ("takes", "lag", "polls"),
     [
-        (lambda: 5.0, 0.04, 1.3),
+        (lambda: 5.0, 0.04, 1.7),
         (lambda: 12 * random.lognormvariate(0, 0.15), 0.04, 7.0),
         (lambda: 20 * random.lognormvariate(0, 0.5), 0.065, 17.0),
     ],
     ids=["always 5 s", "about 12 s", "widely about 20 s"],
 )
+@pytest.mark.usefixtures("seeded")
 def test_polls_come_soon_after_the_result(takes: Callable[[], float], lag: float, polls: float) -> None:
     """What was seen of the jobs before says when to ask about the next ones, our own lateness included."""
-    state = random.getstate()
-    random.seed(1)
     jobs, asked, behind = 6000, 0, 0.0
-    seen: deque[float] = deque(maxlen=SAMPLE)
+    recent: deque[Seen] = deque(maxlen=SAMPLE)
     for _ in range(jobs // 40):  # so many at once
-        fastest, done = min(seen, default=None), []
-        for _ in range(40):
-            job, at, questions = takes(), decide.first_poll(fastest), 1
-            while at < job:
-                at, questions = at + decide.next_poll(at), questions + 1
-            asked += questions
-            behind += (at - job) / job
-            done.append(at + random.uniform(0.02, 0.08))  # until it is fetched and written
-        seen.extend(sorted(done))
-    random.setstate(state)
+        seconds = [takes() for _ in range(40)]
+        seen = [asked_about(each, list(recent)) for each in seconds]
+        asked += sum(each.polls for each in seen)
+        behind += sum((each.seconds - took) / took for each, took in zip(seen, seconds, strict=True))
+        late = [Seen(each.seconds + random.uniform(0.02, 0.08), each.polls) for each in seen]  # fetched, written
+        recent.extendleft(sorted(late, key=lambda each: each.seconds))
     assert behind / jobs < lag
     assert asked / jobs < polls
+
+
+@pytest.mark.usefixtures("seeded")
+@pytest.mark.parametrize(("before", "now"), [([30.0], 6.0), ([62.0] * 50, 8.0)])
+def test_a_provider_that_became_faster_is_noticed_soon(before: list[float], now: float) -> None:
+    recent = deque([Seen(each, 3) for each in before], maxlen=SAMPLE)
+    for _ in range(20):
+        recent.appendleft(asked_about(now, list(recent)))
+    assert recent[0].seconds < 1.2 * now
+
+
+def test_a_provider_of_which_nothing_is_known_is_asked_soon() -> None:
+    assert decide.first_poll(decide.soonest([])) <= decide.FIRST_POLL_SECONDS

@@ -17,9 +17,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from tryon import ledger
-from tryon.choices import Status
+from tryon.choices import Operation, Status
 from tryon.conf import conf
-from tryon.models import Batch, EntryState, LedgerEntry, TryOnResult, WorkerSlot
+from tryon.models import Batch, BatchStatus, EntryState, LedgerEntry, TryOnResult, WorkerSlot
 from tryon.models.results import TryOnResultQuerySet
 from tryon.providers import get_provider, provider_aliases
 from tryon.providers.base import Provider
@@ -28,6 +28,7 @@ from tryon.signals import money_refused, send_after_commit, send_each_after_comm
 
 BATCH = 200
 LONG_AGO = timedelta(days=1)
+ORPHANED = timedelta(minutes=10)
 WITHOUT_MONEY = timedelta(seconds=30)  # until a row that a cap keeps waiting is looked at again
 LONGEST_WAIT = 1.0  # seconds that what a limit said is believed: another process may have freed something
 OWN, SHARE = 10, 20
@@ -196,7 +197,8 @@ def claim(
     anything is sent. A row taken over from a dead drain keeps its status, which says what is known about it.
     """
     found = Claims()
-    due = TryOnResult.objects.due(now)
+    # a version of us that is newer may have rows of a kind that we don't know
+    due = TryOnResult.objects.due(now).filter(operation__in=[operation.value for operation in Operation])
     if not due.exists():  # the idle tick: one indexed query, no transaction
         return found
     routing.plan_unplanned(due)
@@ -226,7 +228,8 @@ def end_orphans(now: datetime) -> int:
     orphans = TryOnResult.objects.due(now).exclude(provider__in=["", *provider_aliases()])
     orphans.filter(status=Status.QUEUED.value, pinned=False).update(provider="")
     ended = 0
-    for row in orphans.exclude(provider="")[:BATCH]:
+    # not at once: while a deploy rolls, the settings of others may have it already
+    for row in orphans.filter(next_at__lte=now - ORPHANED).exclude(provider="")[:BATCH]:
         status = Status.UNCERTAIN if row.status == Status.SUBMITTING else Status.FAILED
         ended += finish(row, status, unowned=True, error_code="config", error_detail="its provider is not in PROVIDERS")
     return ended
@@ -271,7 +274,7 @@ def _take_fresh(
             times, wait = accounts.free_times(account, provider, len(times), now)
             if not times:
                 return [], min(wait, LONGEST_WAIT)
-        rows = _rows(waiting, len(times))
+        rows = _wanted(_rows(waiting, len(times)))
         entries = _funded(rows, provider, now)
         rows = [row for row in rows if not provider.paid or row.pk in entries]
         if account is not None:
@@ -282,6 +285,17 @@ def _take_fresh(
     crash.point("claimed")
     taken = zip(rows, times, strict=False)
     return [Claimed(row, provider, Status.QUEUED, entries.get(row.pk), when) for row, when in taken], 0.0
+
+
+def _wanted(rows: list[TryOnResult]) -> list[TryOnResult]:
+    """Without those whose batch was stopped while they were in a drain that put them back since."""
+    batches = {row.pk: row.batch.status for row in rows if row.batch}
+    paused = [pk for pk, status in batches.items() if status == BatchStatus.PAUSED]
+    TryOnResult.objects.filter(pk__in=paused).update(next_at=None)
+    for row in rows:
+        if batches.get(row.pk) == BatchStatus.CANCELED:
+            finish(row, Status.CANCELED, unowned=True, error_code="canceled")
+    return [row for row in rows if batches.get(row.pk) not in (BatchStatus.PAUSED, BatchStatus.CANCELED)]
 
 
 def _funded(rows: list[TryOnResult], provider: Provider, now: datetime) -> dict[UUID, LedgerEntry]:

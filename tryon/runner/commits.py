@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 
 from tryon import ledger
 from tryon.choices import Status
@@ -95,7 +95,7 @@ class Commits:
             lost = self._together(self._writes)
         except DATABASE_AWAY:
             raise
-        except DatabaseError as error:
+        except Exception as error:  # noqa: BLE001 - one that can't be written must not cost the others
             logger.warning("a group commit failed (%s): one by one", type(error).__name__)
             self._one_by_one()
             return
@@ -109,11 +109,20 @@ class Commits:
                 lost = self._together([write])
             except DATABASE_AWAY:
                 raise
-            except DatabaseError as error:
+            except Exception as error:  # noqa: BLE001
                 write = _rejected(write, error)
-                lost = self._together([write])
+                lost = self._refused(write)
             self._writes.pop(0)
             self._after([write], lost)
+
+    def _refused(self, write: Write) -> list[Write]:
+        try:
+            return self._together([write])
+        except DATABASE_AWAY:
+            raise
+        except Exception:  # its lease ends, and whoever takes it over sees that nobody knows
+            logger.exception("%s could not be written in any way", write.job.row.pk)
+            return [write]
 
     def _together(self, writes: list[Write]) -> list[Write]:
         """Those that found no row of ours."""
@@ -207,7 +216,7 @@ def _renew(write: Write) -> None:
         logger.info("%s waits: no money for %s", write.job.row.pk, provider.alias)
 
 
-def _rejected(write: Write, error: DatabaseError) -> Write:
+def _rejected(write: Write, error: Exception) -> Write:
     """The database refuses this one: most likely the provider gave a job id that another row has."""
     discard(write.stored)
     doubled = bool(write.fields.get("provider_job_id"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from tryon.choices import Status
 from tryon.errors import TryOnError
@@ -18,6 +20,7 @@ POLL_SHARE_OF_ELAPSED = 0.06
 PACE_SECONDS = 5.0  # of quiet after "too many requests" that does not say how long
 JITTER = 0.1
 EARLY_SHARE = 0.1  # of the first polls, by up to JITTER
+LATE_AFTER, LATE_STEP, LATE_STEPS = 8, 0.8, 10
 MONEY = {
     Charged.NO: EntryState.REFUNDED,
     Charged.YES: EntryState.COMMITTED,
@@ -41,6 +44,14 @@ class Over:
     code: str
     detail: str
     money: EntryState = EntryState.REFUNDED
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """When we saw that a job was done, in seconds since its submit, and how often we had asked by then."""
+
+    seconds: float
+    polls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +122,21 @@ def backoff(waited: float) -> float:
     return random.uniform(0.5, 1.0) * longest  # noqa: S311
 
 
-def first_poll(fastest: float | None) -> float:
-    """Seconds from submit to the first poll: as long as the fastest of the provider's recent jobs took, if known.
+def soonest(recent: Sequence[Seen]) -> float | None:
+    """As long as the fastest of the provider's recent jobs (latest first) took. Less, when one job after the other was
+    found done by the first question: then they may have been done long before."""
+    in_a_row = len(list(takewhile(lambda seen: seen.polls <= 1, recent)))
+    too_late = min(LATE_STEPS, max(0, in_a_row - LATE_AFTER))
+    return min((seen.seconds for seen in recent), default=0.0) * LATE_STEP**too_late or None
 
-    What is known is when we saw that a job was done, so without the few that are asked about sooner our own waiting
-    would be taken for the provider's, and grow from job to job.
+
+def first_poll(soonest: float | None) -> float:
+    """Seconds from submit to the first poll.
+
+    What is known of other jobs is when we saw that they were done, so without the few that are asked about sooner our
+    own waiting would be taken for the provider's, and grow from job to job.
     """
-    wait = FIRST_POLL_SECONDS if fastest is None else fastest
+    wait = FIRST_POLL_SECONDS if soonest is None else soonest
     early = random.random() < EARLY_SHARE  # noqa: S311
     return wait * random.uniform(1 - JITTER, 1) if early else wait  # noqa: S311
 

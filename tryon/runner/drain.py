@@ -49,6 +49,7 @@ HINT_SECONDS = 0.25
 PARKED_SECONDS = 0.25  # steps without a place are tried again at the latest
 STOP_SECONDS = 8.0  # after SIGTERM; a call that is still running then is left to itself
 AWAY_SECONDS = 120.0  # longest that outcomes are kept for a database that is away
+BYTES_SECONDS = 120.0  # longer than its time that a drain stays for a full disk; inside the queue's timeout as well
 HAND_OVER = timedelta(seconds=5)
 URGENT_SECONDS = 600.0  # a result that is gone after this is fetched before anything else
 
@@ -77,10 +78,13 @@ class Drain:
         self.gates: dict[str, Gate] = {}
         self.waits: dict[str, float] = {}  # alias -> monotonic time when claiming makes sense again
         self.commits = Commits(self.owner, self.drop, self.schedule)
-        self.outcomes = Outcomes(self, Latencies())
+        self.outcomes = Outcomes(self)
+        self.latencies = Latencies()
         self._asked_to_stop = stopping or (lambda: False)
         self._next: dict[str, float] = defaultdict(float)
+        self._begun = time.monotonic()
         self._unsure = False  # a claim may have been written whose answer we did not get
+        self._beat_at = time.monotonic()
 
     # ------------------------------------------------------------ the loop
 
@@ -93,6 +97,7 @@ class Drain:
             with _sigterm(self._told_to_stop):
                 self._loop()
         finally:
+            self._told_to_stop()  # a thread that is about to send: not after its row was given back
             for lane in self.lanes.values():
                 lane.close()
             left = self._let_go()
@@ -112,12 +117,12 @@ class Drain:
         return self.stop_at is not None or self.dead
 
     def _loop(self) -> None:
-        start = last_work = time.monotonic()
+        self._begun = last_work = time.monotonic()
         while True:
             now = time.monotonic()
             if self._asked_to_stop():
                 self._told_to_stop()
-            self.ending = self.stopping or now - start > self.budget
+            self.ending = self.stopping or now - self._begun > self.budget
             self._collect(wait=self._wait(now))
             if self.away_since is None or now >= self._next["database"]:
                 try:
@@ -143,10 +148,16 @@ class Drain:
         if not self.ending:
             return not self.jobs and not self._running() and now - last_work > self.idle
         # short steps go on as long as a long one runs; then everything is handed over
-        if self._running(slow=True):
+        if self._running(slow=True) or self._holds_bytes():
             return False
         self.stop_at = self.stop_at or now
         return not self._running()
+
+    def _holds_bytes(self) -> bool:
+        """Whether paid pictures are here and nowhere else, which could not be stored yet. Not for ever."""
+        if self.stopping or time.monotonic() - self._begun > self.budget + BYTES_SECONDS:
+            return False
+        return any(output.data is not None for job in self.jobs.values() for output in job.outputs)
 
     def _running(self, *, slow: bool = False) -> bool:
         return any(lane.running for style, lane in self.lanes.items() if not slow or style != CallStyle.POLLING)
@@ -162,7 +173,7 @@ class Drain:
             self._look_at_accounts()
         if conf.PUBLIC_URL and self._every("hints", HINT_SECONDS):
             self._look_for_hints()
-        if not self.ending and now >= self._next["claim"]:
+        if not (self.ending or self.dead) and now >= self._next["claim"]:
             taken = self._claim()
             blocked = not taken and any(until > now for until in self._closings())
             pause = 0.0 if taken >= claim.BATCH // 2 else TICK_SECONDS * (3 if blocked else 1)
@@ -190,10 +201,12 @@ class Drain:
             connection.close()
 
     def _beat(self) -> None:
-        if not claim.heartbeat(self.slot, self.owner, clock.now()):
+        lapsed = time.monotonic() - self._beat_at > conf.LEASE_SECONDS
+        if not claim.heartbeat(self.slot, self.owner, clock.now()) or (lapsed and self._was_reaped()):
             logger.warning("drain %s was taken for dead and stops", self.owner)
             self.dead = True
             return
+        self._beat_at = time.monotonic()
         now = clock.now()
         if self._unsure and self.away_since is None:
             claim.put_back_unknown(self.owner, set(self.jobs))
@@ -203,11 +216,20 @@ class Drain:
         claim.end_orphans(now)
         routing.move_on(now)
 
+    def _was_reaped(self) -> bool:
+        """Whether, while our slot had run out and nobody had it, rows of ours were given to others."""
+        ours = [job.row.pk for job in self.jobs.values() if job.status != Status.UNCERTAIN]
+        if TryOnResult.objects.filter(pk__in=ours, lease_owner=self.owner).count() == len(ours):
+            return False
+        claim.release_slot(self.slot, self.owner)
+        return True
+
     def _let_go(self) -> bool:
         """Give back what others can go on with. A database that is away learns it from the end of our lease."""
         try:
             if not self.dead:
-                claim.give_back(self.owner, [job.row for job in self.jobs.values() if not job.sent])
+                unsent = [job.row for job in self.jobs.values() if not job.sent and not job.busy]
+                claim.give_back(self.owner, unsent)
                 claim.release_slot(self.slot, self.owner)
             # a row that waits longer is found by the watchdog
             return TryOnResult.objects.due(clock.now() + HAND_OVER).exists()
@@ -231,7 +253,7 @@ class Drain:
 
     def _claim(self) -> int:
         now = time.monotonic()
-        closed = [alias for alias, gate in self.gates.items() if gate.closed_until > now]
+        closed = [alias for alias, gate in self.gates.items() if gate.quiet_until > now]
         closed += [alias for alias, until in self.waits.items() if until > now]
 
         def room(provider: Provider, queued: bool) -> int:
@@ -252,7 +274,7 @@ class Drain:
 
     def _closings(self) -> list[float]:
         """Until when providers get nothing new."""
-        return [*self.waits.values(), *(gate.closed_until for gate in self.gates.values())]
+        return [*self.waits.values(), *(gate.quiet_until for gate in self.gates.values())]
 
     def _hold(self, item: claim.Claimed) -> None:
         row, was = item.row, item.was
@@ -260,6 +282,7 @@ class Drain:
         job.job_id, job.submitted_at = row.provider_job_id, row.submitted_at
         job.outputs = steps.from_json(row.fetching)
         job.may_send = lambda: not self.stopping
+        job.soonest = self.latencies.soonest(item.provider.alias, row.operation)
         self.jobs[row.pk] = job
         self.lanes[item.provider.style].held += 1
         if job.status == Status.SUBMITTING:
@@ -323,7 +346,7 @@ class Drain:
             if lane.running >= lane.threads or (gate.alias, polls) in full or (self.ending and not quick):
                 self.parked[job.provider.style].append((when, number, job))
                 continue
-            wait = gate.wait(poll=polls and bool(job.job_id))
+            wait = gate.wait(submit=not polls, poll=polls and bool(job.job_id))
             if wait != 0.0:
                 full.add((gate.alias, polls))
                 if wait is None:
@@ -380,7 +403,12 @@ class Drain:
         job.busy = False
         self.lanes[job.provider.style].running -= 1
         warmed = self.gate(job.provider).is_warm
-        self.outcomes.settle(job, value)
+        try:
+            self.outcomes.settle(job, value)
+        except Exception:
+            # one answer that we make no sense of must not cost those of the others; whoever comes after us takes over
+            logger.exception("the answer for %s could not be settled", job.row.pk)
+            self.drop(job)
         gate = self.gate(job.provider)
         self._unpark(job.provider.style, 2 if warmed == gate.is_warm else len(self.parked[job.provider.style]))
 
@@ -400,7 +428,8 @@ class Drain:
                 continue
             gate.trial = standing.trial
             seconds = (standing.until - now).total_seconds() if standing.until else 0.0
-            gate.closed_until = time.monotonic() + min(seconds, 3600.0) if seconds > 0 else 0.0
+            until = time.monotonic() + min(seconds, 3600.0) if seconds > 0 else 0.0
+            gate.closed_until, gate.shut_until = (0.0, until) if standing.shut else (until, 0.0)
             if seconds > 0:
                 self._put_back(alias, min(seconds, accounts.LONGEST_PAUSE))
 

@@ -124,17 +124,19 @@ class Gate:
         self.alias = provider.alias
         self.running = 0
         self.closed_until = 0.0  # monotonic
+        self.shut_until = 0.0  # for submits: what is paid is asked about all the same
         self.trial = False
         self._cold = COLD_BLOCKING if provider.style == CallStyle.BLOCKING else 1
         self._free = not provider.leaves_server  # nobody to knock at
         self._rate = provider.poll_rate
         self._polls: deque[float] = deque()
 
-    def wait(self, *, poll: bool) -> float | None:
+    def wait(self, *, submit: bool, poll: bool) -> float | None:
         """Seconds until a call may start; 0.0: now; None: when one that is under way has come back."""
         now = time.monotonic()
-        if self.closed_until > now:
-            return self.closed_until - now
+        until = self.quiet_until if submit else self.closed_until
+        if until > now:
+            return until - now
         if not self.is_warm and self.running >= (1 if self.trial else self._cold):
             return None
         return self._poll_wait(now) if poll and self._rate else 0.0
@@ -142,6 +144,15 @@ class Gate:
     @property
     def is_warm(self) -> bool:
         return self._free or (not self.trial and _last_answer.get(self.alias, -1e9) > time.monotonic() - WARM_SECONDS)
+
+    @property
+    def quiet_until(self) -> float:
+        """When something new may be sent."""
+        return max(self.closed_until, self.shut_until)
+
+    def shut(self, seconds: float) -> None:
+        """No key, no credit, switched off."""
+        self.shut_until = max(self.shut_until, time.monotonic() + seconds)
 
     def close(self, seconds: float) -> None:
         self.closed_until = max(self.closed_until, time.monotonic() + seconds)

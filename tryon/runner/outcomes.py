@@ -14,13 +14,12 @@ from django.core.exceptions import ImproperlyConfigured
 from tryon import ledger
 from tryon.choices import ProviderStatus, Status
 from tryon.conf import conf
-from tryon.models import EntryState, TryOnResult
+from tryon.models import FINAL, EntryState, TryOnResult
 from tryon.providers import get_provider
 from tryon.providers.base import BadFile, Charged, Provider, ProviderError
 from tryon.runner import accounts, clock, decide, routing, steps
 from tryon.runner.commits import Write
 from tryon.runner.delivery import discard
-from tryon.runner.history import Latencies
 from tryon.runner.steps import Job, NotSent, Polled, Submitted
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tryon.runner")
 
 PROGRESS_SECONDS, PROGRESS_STEP = 10.0, 0.1  # a progress is written this seldom
+SHUT_SECONDS = 60.0  # until the account says how it stands
 LONGEST_PAUSE_SECONDS = 30.0  # between two tries to fetch or to store what is paid
 ENDS = {
     ProviderStatus.FAILED: Status.FAILED,
@@ -40,8 +40,8 @@ ENDS = {
 class Outcomes:
     """Turns what the threads bring into writes and schedules of the drain. Never touches the database itself."""
 
-    def __init__(self, drain: Drain, latencies: Latencies) -> None:
-        self.drain, self.latencies = drain, latencies
+    def __init__(self, drain: Drain) -> None:
+        self.drain = drain
         self.known: Mapping[str, accounts.Standing] = {}
         self.answers: dict[str, list[bool]] = defaultdict(list)
         self.why: dict[str, str] = {}
@@ -103,7 +103,7 @@ class Outcomes:
             self._keep(job, 0.0, **made)
 
     def _first_poll(self, job: Job) -> float:
-        wait = decide.first_poll(self.latencies.fastest(job.provider.alias, job.row.operation))
+        wait = decide.first_poll(job.soonest)
         return min(wait, 1.0) if job.row.hinted_at else wait
 
     def _submit_failed(self, job: Job, error: Exception) -> None:
@@ -182,7 +182,9 @@ class Outcomes:
                 self.drain.schedule(job, 0.0)
                 return
             error = update.error or ProviderError("provider_down", f"the provider says: {update.status}")
-            over = decide.Over(ENDS[update.status], error.code, error.detail, decide.MONEY[error.charged])
+            # an uncertain row was given up already: its end is that it failed, whatever the provider calls it
+            status = Status.FAILED if job.status == Status.UNCERTAIN else ENDS[update.status]
+            over = decide.Over(status, error.code, error.detail, decide.MONEY[error.charged])
             self.end(job, over, error.params)
         else:
             self._still_processing(job, update.progress)
@@ -300,6 +302,8 @@ class Outcomes:
     ) -> None:
         entry, job.entry = (job.entry, None) if money is not None else (None, job.entry)
         credits = job.credits if money == EntryState.COMMITTED else None
+        if status in FINAL:
+            fields["finished_at"] = clock.now()  # by the same clock as its beginning
         if held is None:
             held = job.status != Status.UNCERTAIN
         self.drain.commits.add(
@@ -327,8 +331,10 @@ class Outcomes:
             self.pauses[alias] = (found.pause, why)
         if found.shut:
             self.shut[alias] = why
-        if found.pause or found.shut:
-            gate.close(min(found.pause or 60.0, accounts.LONGEST_PAUSE))
+        if found.pause:
+            gate.close(min(found.pause, accounts.LONGEST_PAUSE))
+        if found.shut:
+            gate.shut(SHUT_SECONDS)
         if found.pause or found.shut or found.answered is False:
             self.drain.look_soon()
 

@@ -56,6 +56,7 @@ class Job:
     turn: int = 0  # the one entry of the drain's heap that counts
     polls: int = 0  # questions asked about it
     late: float = 0.0  # seconds that its last step waited for a thread after its time
+    soonest: float | None = None  # seconds from its submit until a question makes sense, as far as is known
     lost: int = 0  # deliveries of a finished result that brought a bad file
     hinted_at: datetime | None = None
     progress: float | None = None

@@ -238,6 +238,7 @@ def cancel(batch: Batch, *, user: User | None) -> int:
         with transaction.atomic():
             keys = [row.pk for row in rows]
             moved = TryOnResult.objects.filter(pk__in=keys, lease_owner="").filter(status=Status.QUEUED)
+            ledger.release(moved, "canceled")
             stopped += moved.move(Status.CANCELED, error_code="canceled")
             for row in rows:
                 send_after_commit(tryon_finished, TryOnResult, result=row)
