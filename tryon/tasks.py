@@ -80,7 +80,7 @@ def watch() -> None:
 def _look() -> None:
     now = clock.now()
     alerts.check(now)
-    if webhooks.any_due(now):
+    if webhooks.any_due():
         _enqueue("tryon.tasks.send_webhooks")
     if not TryOnResult.objects.live().exists():
         return

@@ -66,7 +66,11 @@ class TryOnResultQuerySet(models.QuerySet["TryOnResult"]):
 
     def due(self, now: datetime) -> TryOnResultQuerySet:
         """Rows that wait for a runner: their time has come and nobody holds them."""
-        return self.live().filter(next_at__lte=now, lease_owner="")
+        return self.live().known().filter(next_at__lte=now, lease_owner="")
+
+    def known(self) -> TryOnResultQuerySet:
+        """Without rows of a kind that only a newer version of us knows: they are left to it."""
+        return self.filter(operation__in=[operation.value for operation in Operation])
 
     def for_shopper(self, shopper: Shopper) -> TryOnResultQuerySet:
         return self.filter(shopper=shopper)

@@ -238,7 +238,7 @@ class Connection(http.client.HTTPConnection):
             self.request(method, path, body, headers)
         except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             # a server that refuses need not read the rest, and says why; without an answer this fails again
-            if not _current().sent:
+            if self.sock is None or not _current().sent:
                 raise
         return self.getresponse()
 

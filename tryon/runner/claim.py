@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from tryon import ledger
-from tryon.choices import Operation, Status
+from tryon.choices import Status
 from tryon.conf import conf
 from tryon.models import Batch, BatchStatus, EntryState, LedgerEntry, TryOnResult, WorkerSlot
 from tryon.models.results import TryOnResultQuerySet
@@ -197,8 +197,7 @@ def claim(
     anything is sent. A row taken over from a dead drain keeps its status, which says what is known about it.
     """
     found = Claims()
-    # a version of us that is newer may have rows of a kind that we don't know
-    due = TryOnResult.objects.due(now).filter(operation__in=[operation.value for operation in Operation])
+    due = TryOnResult.objects.due(now)
     if not due.exists():  # the idle tick: one indexed query, no transaction
         return found
     routing.plan_unplanned(due)
@@ -288,14 +287,11 @@ def _take_fresh(
 
 
 def _wanted(rows: list[TryOnResult]) -> list[TryOnResult]:
-    """Without those whose batch was stopped while they were in a drain that put them back since."""
-    batches = {row.pk: row.batch.status for row in rows if row.batch}
-    paused = [pk for pk, status in batches.items() if status == BatchStatus.PAUSED]
-    TryOnResult.objects.filter(pk__in=paused).update(next_at=None)
-    for row in rows:
-        if batches.get(row.pk) == BatchStatus.CANCELED:
-            finish(row, Status.CANCELED, unowned=True, error_code="canceled")
-    return [row for row in rows if batches.get(row.pk) not in (BatchStatus.PAUSED, BatchStatus.CANCELED)]
+    """Without those whose batch was canceled while they were in a drain that put them back since."""
+    canceled = [row for row in rows if row.batch and row.batch.status == BatchStatus.CANCELED]
+    for row in canceled:
+        finish(row, Status.CANCELED, unowned=True, error_code="canceled")
+    return [row for row in rows if row not in canceled] if canceled else rows
 
 
 def _funded(rows: list[TryOnResult], provider: Provider, now: datetime) -> dict[UUID, LedgerEntry]:

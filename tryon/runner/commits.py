@@ -64,11 +64,17 @@ class Commits:
     def __init__(self, owner: str, drop: Callable[[Job], None], go_on: Callable[[Job, float], None]) -> None:
         self.owner, self._drop, self._go_on = owner, drop, go_on
         self._writes: list[Write] = []
+        self.given_up: set[UUID] = set()  # rows that stay ours and that nobody goes on with until our lease ends
         self._first = 0.0
 
     @property
     def waiting(self) -> int:
         return len(self._writes)
+
+    @property
+    def pending(self) -> list[UUID]:
+        """The rows that are still to be written."""
+        return [write.job.row.pk for write in self._writes]
 
     @property
     def is_full(self) -> bool:
@@ -122,6 +128,7 @@ class Commits:
             raise
         except Exception:  # its lease ends, and whoever takes it over sees that nobody knows
             logger.exception("%s could not be written in any way", write.job.row.pk)
+            self.given_up.add(write.job.row.pk)
             return [write]
 
     def _together(self, writes: list[Write]) -> list[Write]:
@@ -223,5 +230,6 @@ def _rejected(write: Write, error: Exception) -> Write:
     detail = "the provider gave the job id of another preview" if doubled else f"not written: {type(error).__name__}"
     logger.error("%s by %s: %s", write.job.row.pk, write.job.provider.alias, detail)
     fields = {"error_code": "provider_down", "error_detail": detail}
-    money = EntryState.UNCERTAIN if write.job.sent else EntryState.REFUNDED
+    job = write.job
+    money = EntryState.UNCERTAIN if job.sent or job.job_id or job.outputs else EntryState.REFUNDED
     return Write(write.job, Status.FAILED, fields, money=money, reason=detail, entry=write.entry or write.job.entry)

@@ -209,7 +209,7 @@ class Drain:
         self._beat_at = time.monotonic()
         now = clock.now()
         if self._unsure and self.away_since is None:
-            claim.put_back_unknown(self.owner, set(self.jobs))
+            claim.put_back_unknown(self.owner, {*self.jobs, *self.commits.pending, *self.commits.given_up})
             self._unsure = False
         claim.reap(now)
         claim.expire(now)
@@ -218,8 +218,7 @@ class Drain:
 
     def _was_reaped(self) -> bool:
         """Whether, while our slot had run out and nobody had it, rows of ours were given to others."""
-        ours = [job.row.pk for job in self.jobs.values() if job.status != Status.UNCERTAIN]
-        if TryOnResult.objects.filter(pk__in=ours, lease_owner=self.owner).count() == len(ours):
+        if not TryOnResult.objects.live().filter(pk__in=list(self.jobs)).exclude(lease_owner=self.owner).exists():
             return False
         claim.release_slot(self.slot, self.owner)
         return True
@@ -228,7 +227,7 @@ class Drain:
         """Give back what others can go on with. A database that is away learns it from the end of our lease."""
         try:
             if not self.dead:
-                unsent = [job.row for job in self.jobs.values() if not job.sent and not job.busy]
+                unsent = [job.row for job in self.jobs.values() if not job.sent and job.keep()]
                 claim.give_back(self.owner, unsent)
                 claim.release_slot(self.slot, self.owner)
             # a row that waits longer is found by the watchdog
@@ -408,6 +407,7 @@ class Drain:
         except Exception:
             # one answer that we make no sense of must not cost those of the others; whoever comes after us takes over
             logger.exception("the answer for %s could not be settled", job.row.pk)
+            self.commits.given_up.add(job.row.pk)
             self.drop(job)
         gate = self.gate(job.provider)
         self._unpark(job.provider.style, 2 if warmed == gate.is_warm else len(self.parked[job.provider.style]))

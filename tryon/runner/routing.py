@@ -175,9 +175,8 @@ def move_on(now: datetime) -> int:
     for alias, standing in known.items():
         if not is_blocked(standing, now):
             continue
-        rows = TryOnResult.objects.live().filter(
-            provider=alias, status=Status.QUEUED.value, lease_owner="", pinned=False
-        )
+        rows = TryOnResult.objects.live().known()
+        rows = rows.filter(provider=alias, status=Status.QUEUED.value, lease_owner="", pinned=False)
         for row in rows.select_related("garment", "consent", "batch").order_by("priority", "next_at")[:PLANNED]:
             other = elsewhere(row, known, now)
             if other is None:

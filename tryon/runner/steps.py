@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,6 +64,11 @@ class Job:
     progress_at: float = 0.0
     pace: Pace | None = None
     may_send: Callable[[], bool] = field(default=lambda: True)
+    _kept: threading.Lock = field(default_factory=threading.Lock)
+
+    def keep(self) -> bool:
+        """True for one caller: the thread that sends it, or the drain that gives it back."""
+        return self._kept.acquire(blocking=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,7 @@ def _leave(job: Job) -> None:
         raise NotSent("provider_down", "not sent: its time has passed", retryable=True)
     while job.may_send() and job.pace and (wait := job.pace.take()) > 0:
         time.sleep(min(wait, 0.5))
-    if not job.may_send():
+    if not job.may_send() or not (job.sent or job.keep()):
         raise NotSent("provider_down", "not sent: the worker is ending", retryable=True)
     job.sent = True
     crash.point("sending")
