@@ -245,7 +245,8 @@ class Connection(http.client.HTTPConnection):
 
 def _limit(sock: socket.socket, seconds: float) -> None:
     """Give it a timeout. That is a system call each, left out where it changes nothing that anyone could notice."""
-    if abs((sock.gettimeout() or 0.0) - seconds) > 0.05:
+    now = sock.gettimeout()
+    if not now or abs(now - seconds) > 0.05:
         sock.settimeout(seconds)
 
 
