@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from tryon.models import Garment, PresetModel, TryOnResult
@@ -87,6 +89,20 @@ def rows(garment: Garment, preset_model: PresetModel) -> Callable[..., list[TryO
 
 def drain(**options: Any) -> bool:
     return Drain(**{"idle": 0.4, **options}).run()
+
+
+def in_thread(work: Callable[[], None]) -> threading.Thread:
+    """Started; closes its own database connection."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
 
 
 def statuses(found: list[TryOnResult]) -> list[str]:

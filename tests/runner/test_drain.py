@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from tests.providers.fakes import JobProvider, SlowProvider, setting
+from tests.runner.conftest import in_thread
 from tests.studio.orders import order_shots
 from tryon import admission, retention
 from tryon.choices import Operation, Status
@@ -38,20 +37,6 @@ def no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def drain() -> bool:
     return Drain(idle=0.0).run()
-
-
-def in_thread(work: Callable[[], None]) -> threading.Thread:
-    """Started; closes its own database connection."""
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
 
 
 def test_a_wait_ends_however_short_it_is() -> None:

@@ -11,11 +11,10 @@ from typing import Any, ClassVar
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.utils import timezone
 
 from tests.providers.fakes import InstantProvider, jpeg
-from tests.runner.conftest import drain, statuses
+from tests.runner.conftest import drain, in_thread, statuses
 from tests.runner.test_database_away import away  # noqa: F401 - a fixture
 from tests.runner.test_paid import FullDisk, full_disk  # noqa: F401 - a fixture
 from tryon import ledger, tasks
@@ -88,24 +87,16 @@ class Inline(Paid):
         return Submission(job_id=None, outputs=(Output(data=jpeg(), mime="image/jpeg"),))
 
 
-@pytest.fixture
-def provider(tryon_settings: Any) -> Paid:
-    tryon_settings(PROVIDERS={"p": {"BACKEND": f"{__name__}.Paid"}})
+def set_up(tryon_settings: Any, **more: Any) -> Paid:
+    tryon_settings(PROVIDERS={"p": {"BACKEND": f"{__name__}.Paid"}}, **more)
     found = get_provider("p")
     assert isinstance(found, Paid)
     return found
 
 
-def beside(work: Callable[[], None]) -> threading.Thread:
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
+@pytest.fixture
+def provider(tryon_settings: Any) -> Paid:
+    return set_up(tryon_settings)
 
 
 def states() -> list[str]:
@@ -132,7 +123,7 @@ def test_an_answer_that_comes_while_the_database_is_away_is_kept(
         time.sleep(1)  # the outage
         away(False)
 
-    cutting = beside(cut)
+    cutting = in_thread(cut)
     drain()
     cutting.join()
     assert (statuses([row]), states(), len(provider.posts)) == (["succeeded"], ["committed"], 1)
@@ -230,18 +221,16 @@ def test_what_is_paid_is_asked_about_though_the_account_is_empty(
             time.sleep(0.01)
         rows(1, provider="p", pinned=True)
 
-    adding = beside(one_more)
+    adding = in_thread(one_more)
     Drain(idle=0.4, budget=10).run()
     adding.join()
     assert len(provider.posts) == 4
     assert statuses(made) == ["succeeded"] * 3
 
 
-def test_rows_that_were_given_away_are_not_taken_for_ours(provider: Paid, rows: Rows, tryon_settings: Any) -> None:
+def test_rows_that_were_given_away_are_not_taken_for_ours(rows: Rows, tryon_settings: Any) -> None:
     """Our slot ran out, and before we noticed another process gave our rows back."""
-    tryon_settings(PROVIDERS={"p": {"BACKEND": f"{__name__}.Paid"}}, LEASE_SECONDS=3)
-    held = get_provider("p")
-    assert isinstance(held, Paid)
+    held = set_up(tryon_settings, LEASE_SECONDS=3)
     held.hold = True
     made = rows(3, provider="p")
 
@@ -282,7 +271,7 @@ def test_paid_bytes_wait_for_room_on_the_disk(
         time.sleep(1.5)  # longer than the drain's time
         full_disk.refusals = 0
 
-    making = beside(make_room)
+    making = in_thread(make_room)
     Drain(idle=0.4, budget=0.5).run()
     making.join()
     assert (statuses([row]), states()) == (["succeeded"], ["committed"])
@@ -293,11 +282,9 @@ def test_paid_bytes_wait_for_room_on_the_disk(
 
 @pytest.mark.parametrize("word", [ProviderStatus.BLOCKED, ProviderStatus.CANCELED])
 def test_an_uncertain_row_ends_whatever_its_provider_calls_it(
-    provider: Paid, rows: Rows, tryon_settings: Any, word: ProviderStatus
+    rows: Rows, tryon_settings: Any, word: ProviderStatus
 ) -> None:
-    tryon_settings(PROVIDERS={"p": {"BACKEND": f"{__name__}.Paid"}}, PUBLIC_URL="https://shop.example")
-    asked = get_provider("p")
-    assert isinstance(asked, Paid)
+    asked = set_up(tryon_settings, PUBLIC_URL="https://shop.example")
     asked.says = Update(word, error=ProviderError("content_blocked", "no"))
     named = {"next_at": None, "provider_job_id": "j1", "hinted_at": timezone.now(), "attempts": 1}
     (row,) = rows(1, provider="p", status="uncertain", **named)

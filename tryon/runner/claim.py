@@ -291,7 +291,7 @@ def _wanted(rows: list[TryOnResult]) -> list[TryOnResult]:
     canceled = [row for row in rows if row.batch and row.batch.status == BatchStatus.CANCELED]
     for row in canceled:
         finish(row, Status.CANCELED, unowned=True, error_code="canceled")
-    return [row for row in rows if row not in canceled] if canceled else rows
+    return [row for row in rows if row not in canceled]
 
 
 def _funded(rows: list[TryOnResult], provider: Provider, now: datetime) -> dict[UUID, LedgerEntry]:
